@@ -1,0 +1,77 @@
+// ---- cell: what lies in one box of the grid ---------------------------------------------------------------------------------
+
+const THUMBNAIL = 256;
+
+/**
+ * A frame is one picture of one tile, or a tile that has none.
+ * @typedef {{tile: number, position: number}} Frame position is -1 where the tile has no picture
+ */
+
+/** All frames of the tiles in one box, in order. @returns {Frame[]} */
+function framesOf(book, tiles) {
+  return tiles.flatMap((tile) => {
+    const count = book.pictureCount(tile);
+    return count ? Array.from({ length: count }, (_, position) => ({ tile, position })) : [{ tile, position: -1 }];
+  });
+}
+
+/** Fills a box of `width` by `height` pixels; pictures are `zoom` pixels on their longer side when they are alone. */
+function fillCell(book, element, tiles, { zoom, width, height }) {
+  const frames = framesOf(book, tiles);
+  if (!frames.length) {
+    element.classList.add('vacant');
+    element.setAttribute('aria-label', 'not in the plan');
+    return;
+  }
+  if (frames.length === 1) {
+    element.append(frameNode(book, frames[0], { longer: zoom, width, height }));
+    return;
+  }
+  const across = Math.min(Math.ceil(Math.sqrt(frames.length)), zoom < 160 ? 2 : 3);
+  const shown = frames.length > across * across ? across * across - 1 : frames.length;
+  const slot = { longer: zoom / across, width: width / across, height: height / across };
+  const nodes = frames.slice(0, shown).map((frame) => frameNode(book, frame, slot));
+  if (shown < frames.length) nodes.push(make('span', { class: 'more' }, `+${counted(frames.length - shown)}`));
+  element.append(make('div', { class: `mosaic mosaic-${across}` }, ...nodes));
+}
+
+function frameNode(book, { tile, position }, room) {
+  return position < 0 ? stateCard(book, tile, room) : pictureNode(book, tile, position, room.longer);
+}
+
+/** A picture at most `longer` pixels long; the small copy unless the screen shows more than that holds. */
+function pictureNode(book, tile, position, longer) {
+  const picture = book.picture(tile, position);
+  const scale = longer / Math.max(picture.width, picture.height);
+  const image = make('img', {
+    class: 'picture',
+    width: Math.round(picture.width * scale),
+    height: Math.round(picture.height * scale),
+    loading: 'lazy',
+    decoding: 'async',
+    alt: book.title(tile),
+    draggable: 'false',
+  });
+  const enough = longer * devicePixelRatio <= 1.5 * THUMBNAIL;
+  image.src = enough ? picture.thumbnail : picture.original;
+  image.addEventListener('error', () => image.replaceWith(missingCard(picture)), { once: true });
+  return image;
+}
+
+/** What stands in place of a picture whose file is not beside the page. */
+function missingCard(picture) {
+  const file = picture.original.replace('../', '');
+  return make('div', { class: 'card', title: `${file} is not in the run folder` }, icon('unknown'),
+    make('span', { class: 'card-reason' }, 'picture file not found'));
+}
+
+/** Why a tile has no picture: icon, state and reason as far as they fit; the tooltip has all of it. */
+function stateCard(book, tile, { width, height }) {
+  const state = STATES[book.states[tile]];
+  const reason = book.fact(tile, 'reason');
+  const card = make('div', { class: `card state-${state}`, title: reason ? `${state}: ${reason}` : state }, icon(state));
+  if (width >= 72) card.append(make('span', { class: 'card-state' }, state));
+  else card.append(make('span', { class: 'unseen' }, reason ? `${state}: ${reason}` : state));
+  if (reason && width >= 96 && height >= 84) card.append(make('span', { class: 'card-reason' }, reason));
+  return card;
+}

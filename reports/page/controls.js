@@ -1,0 +1,193 @@
+// ---- controls: where each axis goes, which points are held, how large, which states -----------------------------------------------
+
+const ROLE_WORDS = { x: 'Columns', columns: 'by', y: 'Rows', rows: 'by' };
+const TABS_ROOM = 72; // letters, with three more for the space around each label
+
+/**
+ * The controls above the grid.
+ * @param {object} book
+ * @param {(change: (view: View) => View, how: 'push'|'replace') => void} change asks for another view
+ */
+function createControls(book, change) {
+  const selects = new Map(['x', 'columns', 'y', 'rows'].map((role) => [role, roleSelect(book, role, change)]));
+  fillArrange(book, selects, change);
+  const zoom = wireZoom(change);
+  const chips = wireFilters(change);
+  let shownHeld = null;
+
+  /** Brings the controls in line with a scene; those that hold the focus are changed, not replaced. */
+  return function update({ view, zoom: pixels }) {
+    for (const [role, select] of selects) select.value = view[role];
+    selects.get('columns').disabled = view.x === NOWHERE;
+    selects.get('rows').disabled = view.y === NOWHERE;
+    zoom.value = pixels;
+    part('zoom-fit').setAttribute('aria-pressed', view.zoom === 0);
+    for (const chip of chips) chip.setAttribute('aria-pressed', view.show.has(STATES.indexOf(chip.dataset.state)));
+    const held = heldAxes(book, view);
+    if (String(held) !== shownHeld) {
+      shownHeld = String(held);
+      part('held').replaceChildren(...held.map((axis) => heldControl(book, axis, change)));
+    }
+    for (const control of part('held').children) control.dispatchEvent(new CustomEvent('view', { detail: view }));
+  };
+}
+
+// -- where axes go
+
+function roleSelect(book, role, change) {
+  const options = book.axes.map((axis, place) => make('option', { value: place }, axis.title));
+  const select = make('select', { id: `role-${role}` }, make('option', { value: NOWHERE }, 'nothing'), ...options);
+  select.addEventListener('change', () => change((view) => place(book, view, role, Number(select.value)), 'push'));
+  return select;
+}
+
+function fillArrange(book, selects, change) {
+  const pair = (inner, outer) => make('div', { class: 'pair' }, ...[inner, outer].map((role) =>
+    make('label', { class: `choice ${role}` }, make('span', {}, ROLE_WORDS[role]), selects.get(role))));
+  part('arrange').append(pair('x', 'columns'), pair('y', 'rows'));
+  part('swap').addEventListener('click', () => change((view) => ({
+    ...view, x: view.y, y: view.x, columns: view.rows, rows: view.columns,
+  }), 'push'));
+  part('arrange').hidden = book.axes.length === 0;
+}
+
+// -- held points
+
+/** Tabs for an axis with few points, a slider for one with many. Each listens to `view` events to stay in line. */
+function heldControl(book, axis, change) {
+  const { labels } = book.axes[axis];
+  const letters = labels.slice(1).reduce((sum, label) => sum + label.length + 3, 0);
+  return letters <= TABS_ROOM ? heldTabs(book, axis, change) : heldSlider(book, axis, change);
+}
+
+function heldTabs(book, axis, change) {
+  const { title, labels } = book.axes[axis];
+  const tabs = labels.map((label, digit) => {
+    const input = make('input', { type: 'radio', name: `held-${axis}`, value: digit });
+    input.addEventListener('change', () => change((view) => hold(view, axis, digit), 'push'));
+    const words = digit === ALL ? make('span', { class: 'label-text' }, 'all') : labelText(label);
+    const tip = digit === ALL ? 'all points together in each cell' : labelTitle(book, axis, digit);
+    return make('label', { class: digit === ALL ? 'tab all' : 'tab', title: tip }, input, words);
+  });
+  const set = make('fieldset', { class: 'tabs' }, make('legend', {}, title), ...tabs.slice(1), tabs[ALL]);
+  set.addEventListener('view', ({ detail: view }) => {
+    const matching = matchingDigits(book, view, axis);
+    tabs.forEach((tab, digit) => {
+      tab.firstChild.checked = view.held[axis] === digit;
+      tab.classList.toggle('without', digit !== ALL && !matching.has(digit));
+    });
+  });
+  return set;
+}
+
+function heldSlider(book, axis, change) {
+  const { title, labels } = book.axes[axis];
+  const most = labels.length - 1;
+  const range = make('input', { type: 'range', min: 1, max: most, step: 1, 'aria-label': title });
+  const said = make('output', { class: 'label-text' });
+  const all = make('button', { type: 'button', class: 'plain', title: 'all points together in each cell' }, 'all');
+  const step = (by, words) => {
+    const button = make('button', { type: 'button', class: 'plain', 'aria-label': `${words} ${title}` }, by < 0 ? '‹' : '›');
+    button.addEventListener('click', () => change((view) => hold(view, axis, clamp(Number(range.value) + by, 1, most)), 'push'));
+    return button;
+  };
+  range.addEventListener('input', () => change((view) => hold(view, axis, Number(range.value)), 'replace'));
+  all.addEventListener('click', () => change((view) => hold(view, axis, view.held[axis] === ALL ? Number(range.value) : ALL), 'push'));
+  const set = make('fieldset', { class: 'tabs slider' }, make('legend', {}, title),
+    step(-1, 'previous'), range, step(1, 'next'), said, all);
+  set.addEventListener('view', ({ detail: view }) => {
+    const digit = view.held[axis];
+    if (digit !== ALL) range.value = digit;
+    said.textContent = digit === ALL ? `all ${most}` : labels[digit];
+    said.title = digit === ALL ? '' : labelTitle(book, axis, digit);
+    range.setAttribute('aria-valuetext', said.textContent);
+    all.setAttribute('aria-pressed', digit === ALL);
+  });
+  return set;
+}
+
+/** Points of an axis at which the filter lets some tile through. */
+function matchingDigits(book, view, axis) {
+  const { digits, labels } = book.axes[axis];
+  if (!view.show.size) return new Set(labels.keys());
+  const found = new Set();
+  for (let tile = 0; tile < book.count; tile += 1) if (passes(book, view, tile)) found.add(digits[tile]);
+  return found.has(0) ? new Set(labels.keys()) : found;
+}
+
+// -- size, states, theme
+
+function wireZoom(change) {
+  const zoom = part('zoom');
+  zoom.addEventListener('input', () => change((view) => ({ ...view, zoom: Number(zoom.value) }), 'replace'));
+  part('zoom-fit').addEventListener('click', () => change((view) => ({ ...view, zoom: 0 }), 'replace'));
+  return zoom;
+}
+
+function wireFilters(change) {
+  const chips = [...document.querySelectorAll('[data-state]')];
+  for (const chip of chips) {
+    chip.disabled = false;
+    chip.addEventListener('click', () => change((view) => {
+      const show = new Set(view.show);
+      const state = STATES.indexOf(chip.dataset.state);
+      if (!show.delete(state)) show.add(state);
+      return { ...view, show };
+    }, 'push'));
+  }
+  return chips;
+}
+
+/** Where the filter's tiles are all at other held points, says so and offers the way there. */
+function showNothing(book, { view, arrangement }, change) {
+  const nothing = part('nothing');
+  nothing.hidden = arrangement.rows.length > 0 && (arrangement.matches > 0 || !view.show.size);
+  if (nothing.hidden) return;
+  const wanted = [...view.show].map((state) => STATES[state]).join(' or ');
+  const first = Array.from({ length: book.count }, (_, tile) => tile).find((tile) => passes(book, view, tile));
+  if (first === undefined) {
+    nothing.replaceChildren(book.count ? `No cell is ${wanted}.` : 'This run has no cells.');
+    return;
+  }
+  const button = make('button', { type: 'button', class: 'plain' }, 'Show the first one');
+  button.addEventListener('click', () => change((before) => ({
+    ...before,
+    held: before.held.map((digit, axis) => (digit === ALL ? ALL : book.axes[axis].digits[first] || digit)),
+  }), 'push'));
+  nothing.replaceChildren(`No ${wanted} cell here. `, button);
+}
+
+/** The theme follows the system until the reader chooses; the choice lasts where the browser keeps such things. */
+function wireTheme() {
+  const button = part('theme');
+  const apply = (theme) => {
+    document.documentElement.dataset.theme = theme;
+    button.setAttribute('aria-label', theme === 'dark' ? 'Light theme' : 'Dark theme');
+  };
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  apply(kept('theme') ?? (system.matches ? 'dark' : 'light'));
+  system.addEventListener('change', () => apply(kept('theme') ?? (system.matches ? 'dark' : 'light')));
+  button.addEventListener('click', () => {
+    const theme = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
+    apply(theme);
+    keep('theme', theme);
+  });
+}
+
+/** What was kept earlier, or null; some browsers forbid a page opened from a disk to keep anything. */
+function kept(name) {
+  try {
+    const value = localStorage.getItem(`sweep-${name}`);
+    return value === 'dark' || value === 'light' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(`sweep-${name}`, value);
+  } catch {
+    announce('this browser does not keep the theme for a page opened from a disk');
+  }
+}

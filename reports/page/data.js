@@ -1,0 +1,182 @@
+// ---- data: the page's JSON as a book that answers questions about tiles --------------------------------------------------
+//
+// Names and labels are data: they are looked up in Maps and arrays, never as an object's properties.
+
+const STATES = ['made', 'refused', 'failed', 'unknown', 'pending'];
+
+/**
+ * @typedef {object} Axis
+ * @property {string} name
+ * @property {string} title what people read; the name where the file gives none
+ * @property {string} description
+ * @property {string[]} labels by digit; labels[0] stands for "does not apply"
+ * @property {string[]} descriptions by digit
+ * @property {Uint32Array} digits by tile: 0 where the axis does not apply, else the point's position plus 1
+ * @property {boolean} partial whether some tile lies outside this axis
+ *
+ * @typedef {object} Picture
+ * @property {string} original address of the picture, relative to this page
+ * @property {string} thumbnail address of its small copy, at most 256 pixels on the longer side
+ * @property {number} width
+ * @property {number} height
+ * @property {number} size bytes
+ */
+
+/** Unpacks integers: a plain list, or runs of (step, count). See columns.py. */
+function unpack(series) {
+  if (Array.isArray(series)) return Int32Array.from(series);
+  const { runs } = series;
+  let length = 0;
+  for (let at = 1; at < runs.length; at += 2) length += runs[at];
+  const numbers = new Int32Array(length);
+  let place = 0;
+  let value = 0;
+  for (let at = 0; at < runs.length; at += 2) {
+    for (let left = runs[at + 1]; left; left -= 1) numbers[place++] = value += runs[at];
+  }
+  return numbers;
+}
+
+/** A function from a tile to a field's value. See columns.py for the four forms. */
+function openField(field, axes) {
+  const { values } = field;
+  if ('each' in field) return (tile) => field.each[tile];
+  if ('axis' in field) {
+    const { digits } = axes[field.axis];
+    return (tile) => values[field.by[digits[tile]]];
+  }
+  if ('at' in field) {
+    const at = unpack(field.at);
+    return (tile) => values[at[tile]];
+  }
+  return () => values[0];
+}
+
+/** Records of tiles: `get(tile, name)` for one value, `entries(tile)` for all, sorted by name. */
+function openRecords(records, axes) {
+  const shape = unpack(records.shape);
+  const fields = new Map(records.fields.map(([name, field]) => [name, openField(field, axes)]));
+  return {
+    names: [...fields.keys()],
+    get: (tile, name) => fields.get(name)(tile),
+    entries: (tile) => records.shapes[shape[tile]].map((name) => [name, fields.get(name)(tile)]),
+  };
+}
+
+/** A function from a place to the hex digits of the digest there. */
+function openBlob(text, size) {
+  const raw = atob(text);
+  return (place) => {
+    let hex = '';
+    for (let at = place * size; at < (place + 1) * size; at += 1) hex += raw.charCodeAt(at).toString(16).padStart(2, '0');
+    return hex;
+  };
+}
+
+function openAxis(axis, digits) {
+  return {
+    name: axis.name,
+    title: axis.title || axis.name,
+    description: axis.description,
+    labels: ['—', ...axis.points.map(([label]) => label)],
+    descriptions: ['does not apply', ...axis.points.map(([, description = '']) => description)],
+    digits,
+    partial: digits.includes(0),
+  };
+}
+
+/** @returns {(place: number) => Picture} */
+function openPictures(table) {
+  const sha256 = openBlob(table.sha256, 32);
+  const [width, height, size, format] = [table.width, table.height, table.size, table.format].map(unpack);
+  return (place) => {
+    const digest = sha256(place);
+    const folder = digest.slice(0, 2);
+    return {
+      original: `../images/${folder}/${digest}.${table.formats[format[place]]}`,
+      thumbnail: `../thumbnails/${folder}/${digest}.webp`,
+      width: width[place],
+      height: height[place],
+      size: size[place],
+    };
+  };
+}
+
+/** Where each tile's pictures start in the list of all; one entry more than there are tiles. */
+function startsOf(counts) {
+  const starts = new Uint32Array(counts.length + 1);
+  counts.forEach((count, tile) => {
+    starts[tile + 1] = starts[tile] + count;
+  });
+  return starts;
+}
+
+/** Width and height of each tile's first picture as shares of its longer side; 0 where there is no picture. */
+function aspectsOf(data, starts, frames) {
+  const [widths, heights] = [unpack(data.pictures.width), unpack(data.pictures.height)];
+  const aspects = [new Float32Array(data.count), new Float32Array(data.count)];
+  for (let tile = 0; tile < data.count; tile += 1) {
+    if (starts[tile] === starts[tile + 1]) continue;
+    const picture = frames[starts[tile]];
+    const longer = Math.max(widths[picture], heights[picture]);
+    aspects[0][tile] = widths[picture] / longer;
+    aspects[1][tile] = heights[picture] / longer;
+  }
+  return aspects;
+}
+
+/** Reads the page's data. */
+function openBook(data) {
+  if (data.format !== 1) throw new Error(`the page's data has format ${data.format}; this script reads format 1`);
+  const axes = data.axes.map((axis, place) => openAxis(axis, unpack(data.digits[place])));
+  const facts = openRecords(data.facts, axes);
+  const starts = startsOf(unpack(data.frames.counts));
+  const frames = unpack(data.frames.pictures);
+  const picture = openPictures(data.pictures);
+  const book = {
+    axes,
+    count: data.count,
+    endpoint: data.endpoint,
+    layout: data.layout,
+    baseline: new Map(data.baseline),
+    shares: data.shares,
+    states: Uint8Array.from({ length: data.count }, (_, tile) => STATES.indexOf(facts.get(tile, 'state'))),
+    fact: facts.get,
+    request: openRecords(data.request, axes),
+    answer: openRecords(data.answer, axes),
+    digest: openBlob(data.digests, 8),
+    aspects: aspectsOf(data, starts, frames),
+    /** Number of pictures of a tile. */
+    pictureCount: (tile) => starts[tile + 1] - starts[tile],
+    /** A tile's picture by its position in the answer. */
+    picture: (tile, position) => picture(frames[starts[tile] + position]),
+    /** What a tile is called: "scheduler DDIM, guidance_scale 7.5". */
+    title: (tile) =>
+      axes
+        .filter((axis) => axis.digits[tile])
+        .map((axis) => `${axis.title} ${axis.labels[axis.digits[tile]]}`)
+        .join(', '),
+  };
+  return { ...book, determines: remember(book, findDependence) };
+}
+
+/** Whether each value of axis `a` occurs with one value of axis `b` alone, as axes in lockstep do. */
+function findDependence({ axes, count }, a, b) {
+  const seen = new Map();
+  const [from, to] = [axes[a].digits, axes[b].digits];
+  for (let tile = 0; tile < count; tile += 1) {
+    const known = seen.get(from[tile]);
+    if (known === undefined) seen.set(from[tile], to[tile]);
+    else if (known !== to[tile]) return false;
+  }
+  return true;
+}
+
+function remember(book, question) {
+  const answers = new Map();
+  return (a, b) => {
+    const key = a * book.axes.length + b;
+    if (!answers.has(key)) answers.set(key, question(book, a, b));
+    return answers.get(key);
+  };
+}

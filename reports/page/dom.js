@@ -1,0 +1,81 @@
+// ---- dom: elements without HTML ---------------------------------------------------------------------------------------
+
+/**
+ * Makes an element. Text from data becomes text nodes or attribute values; nothing here or below parses HTML.
+ * @param {string} tag
+ * @param {Object<string, string|number|boolean>} attributes names are this script's own; false leaves one out, except in aria-…
+ * @param {...(Node|string)} children
+ */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  return fill(element, attributes, children);
+}
+
+/** Makes an SVG element, as `make` does. */
+function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  return fill(element, attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    const spelled = typeof value === 'boolean' && !name.startsWith('aria-');
+    if (value !== false || !spelled) element.setAttribute(name, spelled ? '' : String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/** The icon of a state, from the symbols in the page. */
+function icon(state) {
+  return draw('svg', { class: 'icon', 'aria-hidden': 'true' }, draw('use', { href: `#icon-${state}` }));
+}
+
+/** The page's own element with this id. */
+function part(id) {
+  return document.getElementById(id);
+}
+
+/**
+ * A name as nodes that may break where a reader would: EulerAncestral|Discrete, guidance_|scale, 768x|512.
+ * @param {string} text
+ * @returns {Node[]}
+ */
+function breakable(text) {
+  const pieces = text.split(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[_/,;:=@.-])(?=[^\s\d])/u);
+  return pieces.flatMap((piece, place) => (place ? [make('wbr'), piece] : [piece]));
+}
+
+/** Runs `action` once before the next frame, however often it is asked for meanwhile. */
+function onceAFrame(action) {
+  let asked = 0;
+  return () => {
+    if (asked) return;
+    asked = requestAnimationFrame(() => {
+      asked = 0;
+      action();
+    });
+  };
+}
+
+function clamp(value, least, most) {
+  return Math.max(least, Math.min(most, value));
+}
+
+const decimals = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+
+/** Whole numbers with thousands apart: 12,345. */
+function counted(number) {
+  return decimals.format(number);
+}
+
+/** Seconds as people say them: 0.34 s, 12.5 s, 3 min 20 s. */
+function seconds(value) {
+  if (value >= 60) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+  return `${value >= 10 ? value.toFixed(1) : value.toFixed(2)} s`;
+}
+
+/** Bytes as people say them: 431 kB, 1.2 MB. */
+function bytes(value) {
+  return value < 1e6 ? `${Math.max(1, Math.round(value / 1e3))} kB` : `${decimals.format(value / 1e6)} MB`;
+}

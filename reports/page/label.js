@@ -1,0 +1,112 @@
+// ---- label: the words along the grid, and how much room they need --------------------------------------------------------
+
+const SPACES = { gap: 8, groupGap: 28, band: 0 };
+const BAND_HEIGHT = 38;
+
+/** A point's label as nodes: empty ones say so, companions in lockstep stand below in small. */
+function labelNodes(book, axis, digit) {
+  const { labels } = book.axes[axis];
+  const nodes = [labelText(labels[digit])];
+  if (digit && book.baseline.get(book.axes[axis].name) === labels[digit]) {
+    nodes.push(make('span', { class: 'baseline' }, 'baseline'));
+  }
+  for (const [other, otherDigit] of accompany(book, axis, digit)) {
+    nodes.push(make('span', { class: 'companion' }, ...breakable(book.axes[other].labels[otherDigit])));
+  }
+  return nodes;
+}
+
+function labelText(text) {
+  if (text.trim() === '') return make('span', { class: 'label-text blank' }, '(empty)');
+  return make('span', { class: 'label-text' }, ...breakable(text));
+}
+
+/** The points of at most two companions of an axis at one of its points. */
+function accompany(book, axis, digit) {
+  const others = companions(book, axis).slice(0, 2);
+  if (!others.length) return [];
+  const tile = book.axes[axis].digits.indexOf(digit);
+  return others.map((other) => [other, book.axes[other].digits[tile]]);
+}
+
+/** The full words of a label, for a tooltip. */
+function labelTitle(book, axis, digit) {
+  const { title, labels, descriptions } = book.axes[axis];
+  return descriptions[digit] ? `${title}: ${labels[digit]}\n${descriptions[digit]}` : `${title}: ${labels[digit]}`;
+}
+
+/**
+ * Sizes that blocks of nodes take in the page's own type.
+ * @param {Node[][]} blocks
+ * @param {string} className decides the type, and how lines may break
+ * @param {number} width CSS pixels that lines break at; 0 lets them run on
+ * @returns {{width: number, height: number}[]}
+ */
+function measure(blocks, className, width) {
+  const host = part('measure');
+  const boxes = blocks.map((nodes) => make('div', { class: className }, ...nodes));
+  host.replaceChildren(...boxes);
+  for (const box of boxes) box.style.width = width ? `${width}px` : 'max-content';
+  const sizes = boxes.map((box) => ({ width: box.offsetWidth, height: box.offsetHeight }));
+  host.replaceChildren();
+  return sizes;
+}
+
+/** Sizes by digit of the labels that some lane shows. */
+function measureDigits(book, axis, lanes, side, className, width) {
+  if (axis === NOWHERE) return new Map();
+  const digits = [...new Set(lanes.map((lane) => lane[side]))];
+  const sizes = measure(digits.map((digit) => labelNodes(book, axis, digit)), className, width);
+  return new Map(digits.map((digit, place) => [digit, sizes[place]]));
+}
+
+function largest(sizes, side) {
+  return Math.max(0, ...[...sizes.values()].map((size) => size[side]));
+}
+
+/**
+ * Where everything on the grid lies.
+ * @typedef {object} Scene
+ * @property {View} view
+ * @property {Arrangement} arrangement
+ * @property {number} zoom longer side of a picture in CSS pixels
+ * @property {number} stub width of the row labels
+ * @property {boolean} upright whether column labels stand upright because the columns are narrow
+ * @property {number[]} headHeights of the axis names, the groups' labels and the columns' labels
+ * @property {object} columns starts, extents and total, see layOut; from the left edge of the first picture
+ * @property {object} rows starts, extents and total; from the lower edge of the head
+ */
+
+/** Measures labels and lays out lanes for a window of `room` pixels. @returns {Scene} */
+function stage(book, view, arrangement, room) {
+  const margin = room.width < 640 ? 14 : 28;
+  const stub = stubWidth(book, view, arrangement, room.width) + margin;
+  const zoom = view.zoom || fittingZoom(arrangement.columns, room.width - stub - margin, room.height);
+  const spaces = { ...SPACES, gap: zoom < 72 ? 3 : SPACES.gap };
+  const columns = layOut(arrangement.columns, (lane) => Math.round(zoom * lane.share), spaces);
+  const head = headSizes(book, view, arrangement, columns);
+  const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);
+  const rowExtent = (lane) => Math.max(Math.round(zoom * lane.share), labels.get(lane.inner)?.height ?? 0);
+  const band = view.rows === NOWHERE ? 0 : BAND_HEIGHT;
+  const rows = layOut(arrangement.rows, rowExtent, { ...spaces, groupGap: 22, band });
+  return { view, arrangement, zoom, margin, stub, band, columns, rows, ...head };
+}
+
+/** Room for the row labels: as wide as the widest wants, within a quarter of a small window. */
+function stubWidth(book, view, { rows }, width) {
+  if (view.y === NOWHERE) return 0;
+  const sizes = measureDigits(book, view.y, rows, 'inner', 'row-label', 0);
+  const [name] = measure([breakable(book.axes[view.y].title)], 'axis-name', 0);
+  const most = clamp(0.24 * width, 76, 180);
+  return Math.ceil(clamp(Math.max(largest(sizes, 'width'), name.width + 14), 32, most));
+}
+
+function headSizes(book, view, { columns: lanes }, columns) {
+  const narrowest = Math.min(...columns.extents);
+  const natural = largest(measureDigits(book, view.x, lanes, 'inner', 'column-label', 0), 'width');
+  const upright = narrowest < 64 && natural > narrowest;
+  const className = upright ? 'column-label upright' : 'column-label';
+  const inner = measureDigits(book, view.x, lanes, 'inner', className, upright ? 0 : narrowest);
+  const names = view.x === NOWHERE ? 0 : 20;
+  return { upright, headHeights: [names, view.columns === NOWHERE ? 0 : 26, largest(inner, 'height')] };
+}

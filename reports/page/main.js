@@ -1,0 +1,113 @@
+// ---- main: one view at a time; every change goes through `change`, and the address always says what is shown -----------------------
+
+function start() {
+  wireTheme();
+  const book = openBook(JSON.parse(part('data').textContent));
+  const scroller = part('page');
+  let scene = null;
+  let openedHere = false;
+
+  const grid = createGrid(book, (row, column) => viewer.open(row, column));
+  const viewer = createViewer(book, {
+    scene: () => scene,
+    moved: (row, column, tile) => {
+      grid.go(row, column, { focus: false });
+      const how = scene.view.cell ? 'replace' : 'push';
+      openedHere ||= how === 'push';
+      adopt({ ...scene.view, cell: book.digest(tile) }, how);
+    },
+    closed: () => {
+      if (scene.view.cell) {
+        if (openedHere) history.back();
+        else adopt({ ...scene.view, cell: '' }, 'replace');
+      }
+      openedHere = false;
+    },
+  });
+  const updateControls = createControls(book, change);
+
+  /** Replaces the view and says so in the address. */
+  function change(next, how) {
+    const view = next(scene.view);
+    show(view);
+    record(view, how);
+  }
+
+  /** Takes a view that looks the same on the grid. */
+  function adopt(view, how) {
+    scene = { ...scene, view };
+    record(view, how);
+  }
+
+  function record(view, how) {
+    const address = spellView(book, view);
+    if (address === location.hash) return;
+    if (how === 'push') history.pushState(null, '', address);
+    else history.replaceState(null, '', address);
+  }
+
+  function show(view) {
+    const before = scene;
+    const anchor = before && sameRoles(before.view, view) ? grid.anchor() : null;
+    const room = { width: scroller.clientWidth, height: scroller.clientHeight };
+    scene = stage(book, view, arrange(book, view), room);
+    updateControls(scene);
+    showNothing(book, scene, change);
+    grid.show(scene);
+    if (anchor) grid.restore(anchor);
+    else if (before) toBoard();
+    grid.render();
+  }
+
+  /** After a change of axes the grid starts at its upper left, and the head of the page stays as far away as it was. */
+  function toBoard() {
+    const top = part('board').offsetTop - part('bar').offsetHeight;
+    scroller.scrollTo({ left: 0, top: Math.min(scroller.scrollTop, Math.max(0, top)), behavior: 'instant' });
+  }
+
+  /** Shows what the address says, after Back, Forward or a link. */
+  function follow() {
+    const view = readView(book, location.hash);
+    if (!scene || spellView(book, { ...scene.view, cell: '' }) !== spellView(book, { ...view, cell: '' })) show(view);
+    else scene = { ...scene, view };
+    const place = view.cell ? findCell(book, scene, view.cell) : null;
+    if (place) viewer.open(place.row, place.column);
+    else {
+      scene = { ...scene, view: { ...view, cell: '' } };
+      viewer.close();
+    }
+  }
+
+  part('bar').dataset.ready = '';
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty('--bar', `${stickyBar().offsetHeight}px`);
+  }).observe(part('bar'));
+  follow();
+  createSummary(book, scroller);
+  const restage = onceAFrame(() => show(scene.view));
+  let width = scroller.clientWidth;
+  new ResizeObserver(() => {
+    if (scroller.clientWidth !== width) restage();
+    else grid.render();
+    width = scroller.clientWidth;
+  }).observe(scroller);
+  addEventListener('popstate', follow);
+}
+
+/** The part of the controls that stays at the window's upper edge. */
+function stickyBar() {
+  return getComputedStyle(part('bar')).display === 'contents' ? part('held') : part('bar');
+}
+
+/** Where a tile with this digest lies on the grid. */
+function findCell(book, { arrangement }, digest) {
+  for (const [key, tiles] of arrangement.cells) {
+    if (tiles.some((tile) => book.digest(tile) === digest)) {
+      const columns = arrangement.columns.length;
+      return { row: Math.floor(key / columns), column: key % columns };
+    }
+  }
+  return null;
+}
+
+start();

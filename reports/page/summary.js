@@ -1,0 +1,151 @@
+// ---- summary: how the cells of each point stand and how long they took, one axis at a time --------------------------------------
+
+const SUMMARY_ROWS = 24;
+
+/** Builds the summary when the reader comes near it. */
+function createSummary(book, scroller) {
+  const section = part('summary');
+  const groups = sharesByAxis(book);
+  section.hidden = !groups.size;
+  if (!groups.size) return;
+  const watcher = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watcher.disconnect();
+    part('summary-axes').replaceChildren(...axisTabs(groups, (name) => showShares(groups.get(name))));
+    showShares(groups.values().next().value);
+  }, { root: scroller, rootMargin: '200px' });
+  watcher.observe(section);
+}
+
+/** Shares with their axis, by the axis's name; axes with one point say nothing by comparison and come last. */
+function sharesByAxis(book) {
+  const groups = new Map();
+  const axes = [...book.axes].sort((a, b) => (a.labels.length < 3) - (b.labels.length < 3));
+  for (const axis of axes) {
+    const shares = book.shares.filter((share) => share.axis === axis.name);
+    if (shares.length) groups.set(axis.name, { axis, shares });
+  }
+  return groups;
+}
+
+function axisTabs(groups, choose) {
+  if (groups.size < 2) return [];
+  const tabs = [...groups].map(([name, { axis }], place) => {
+    const input = make('input', { type: 'radio', name: 'summary-axis', checked: place === 0 });
+    input.addEventListener('change', () => choose(name));
+    return make('label', { class: 'tab' }, input, make('span', {}, axis.title));
+  });
+  return [make('fieldset', { class: 'tabs' }, make('legend', {}, 'by'), ...tabs)];
+}
+
+function showShares({ axis, shares }) {
+  const table = sharesTable(axis, shares.slice(0, SUMMARY_ROWS), shares);
+  const host = part('summary-table');
+  host.replaceChildren(make('div', { class: 'table-frame', tabindex: 0 }, table));
+  if (shares.length <= SUMMARY_ROWS) return;
+  const button = make('button', { type: 'button', class: 'plain' }, `Show all ${counted(shares.length)} values`);
+  button.addEventListener('click', () => host.replaceChildren(
+    make('div', { class: 'table-frame', tabindex: 0 }, sharesTable(axis, shares, shares))));
+  host.append(button);
+}
+
+function sharesTable(axis, shown, all) {
+  const cells = scaleTo(Math.max(...all.map((share) => share.count)), true);
+  const slowest = Math.max(0, ...all.map((share) => share.p95 ?? share.p50 ?? 0));
+  const time = slowest > 0 ? scaleTo(slowest, false) : null;
+  const states = STATES.filter((state) => state === 'made' || all.some((share) => share[state]));
+  return make('table', { class: 'shares' },
+    make('thead', {}, sharesHead(axis, states, cells, time)),
+    make('tbody', {}, ...shown.map((share) => sharesRow(share, states, cells, time))));
+}
+
+function sharesHead(axis, states, cells, time) {
+  const heads = states.map((state) => make('th', { scope: 'col', class: `number state-${state}` }, icon(state), ` ${state}`));
+  const row = make('tr', {},
+    make('th', { scope: 'col', class: 'value' }, axis.title),
+    make('th', { scope: 'col', class: 'number' }, 'cells'),
+    ...heads,
+    make('th', { scope: 'col', class: 'plot' }, make('span', { class: 'plot-title' }, 'How cells ended (number of cells)'), scaleAxis(cells)));
+  if (time) {
+    row.append(
+      make('th', { scope: 'col', class: 'number' }, 'p50'),
+      make('th', { scope: 'col', class: 'number' }, 'p95'),
+      make('th', { scope: 'col', class: 'plot' },
+        make('span', { class: 'plot-title' }, 'Time of a request (seconds), p50 to p95, n = made'), scaleAxis(time)));
+  }
+  return row;
+}
+
+function sharesRow(share, states, cells, time) {
+  const row = make('tr', {},
+    valueHead(share.label),
+    make('td', { class: 'number' }, counted(share.count)),
+    ...states.map((state) => make('td', { class: share[state] ? 'number' : 'number none' }, counted(share[state]))),
+    make('td', { class: 'plot' }, stackedBar(share, states, cells)));
+  if (time) {
+    const said = (value) => make('td', { class: 'number' }, value === null ? '' : seconds(value));
+    row.append(said(share.p50), said(share.p95), make('td', { class: 'plot' }, timeRange(share, time)));
+  }
+  return row;
+}
+
+/** A short label stays on one line; a long one breaks where it can. */
+function valueHead(label) {
+  const short = label.length <= 36 && label.trim() !== '';
+  return make('th', { scope: 'row', class: short ? 'value' : 'value long' }, short ? make('bdi', {}, label) : labelText(label));
+}
+
+// -- plots
+
+/**
+ * A scale from 0 to a round number at or above `most`.
+ * @returns {{ticks: number[], at: (value: number) => string}} `at` gives a place in percent of the plot's width
+ */
+function scaleTo(most, whole) {
+  const rough = Math.max(most, whole ? 1 : 1e-3) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const fitting = [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= rough * 0.999);
+  const step = whole ? Math.max(1, Math.ceil(fitting)) : fitting;
+  const count = Math.ceil(most / step - 1e-9) || 1;
+  const ticks = Array.from({ length: count + 1 }, (_, place) => place * step);
+  return { ticks, at: (value) => `${((100 * value) / (count * step)).toFixed(2)}%` };
+}
+
+const tickText = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+/** The scale as numbers along a line. */
+function scaleAxis({ ticks, at }) {
+  const marks = ticks.flatMap((tick, place) => {
+    const anchor = place === 0 ? 'start' : place === ticks.length - 1 ? 'end' : 'middle';
+    return [
+      draw('text', { x: at(tick), y: 11, 'text-anchor': anchor }, tickText.format(tick)),
+      draw('line', { x1: at(tick), x2: at(tick), y1: 15, y2: 20, class: 'tick' }),
+    ];
+  });
+  return draw('svg', { class: 'scale', role: 'presentation' }, ...marks);
+}
+
+function plot(title, ticks, at, ...marks) {
+  const lines = ticks.map((tick) => draw('line', { x1: at(tick), x2: at(tick), y1: '0%', y2: '100%', class: 'grid-line' }));
+  return draw('svg', { class: 'mark', role: 'img', 'aria-label': title }, draw('title', {}, title), ...lines, ...marks);
+}
+
+function stackedBar(share, states, { ticks, at }) {
+  let before = 0;
+  const bars = states.filter((state) => share[state]).map((state) => {
+    const bar = draw('rect', { x: at(before), width: at(share[state]), y: '50%', height: 16, transform: 'translate(0 -8)', class: `fill-${state}` });
+    before += share[state];
+    return bar;
+  });
+  const words = states.filter((state) => share[state]).map((state) => `${share[state]} ${state}`);
+  return plot(`n = ${share.count}: ${words.join(', ')}`, ticks, at, ...bars);
+}
+
+function timeRange({ made, p50, p95 }, { ticks, at }) {
+  if (p50 === null) return plot('no time known', ticks, at);
+  const end = p95 ?? p50;
+  return plot(`p50 ${seconds(p50)}, p95 ${seconds(end)}, n = ${made}`, ticks, at,
+    draw('line', { x1: at(p50), x2: at(end), y1: '50%', y2: '50%', class: 'time-range' }),
+    draw('rect', { x: at(end), y: '50%', width: 2, height: 10, transform: 'translate(-1 -5)', class: 'time-end' }),
+    draw('circle', { cx: at(p50), cy: '50%', r: 4, class: 'time-middle' }));
+}

@@ -1,0 +1,163 @@
+// ---- view: what the reader has chosen to see, and its spelling in the address ---------------------------------------------
+
+const ROLES = ['x', 'y', 'columns', 'rows'];
+const NOWHERE = -1;
+const ALL = 0;
+const ADDRESS_VERSION = '1';
+
+/**
+ * A view is never changed, only replaced.
+ * @typedef {object} View
+ * @property {number} x axis along the columns, or NOWHERE
+ * @property {number} y axis along the rows, or NOWHERE
+ * @property {number} columns axis that groups the columns, or NOWHERE
+ * @property {number} rows axis that groups the rows, or NOWHERE
+ * @property {number[]} held by axis: the digit shown where the axis is nowhere on the grid; ALL piles its points up in a cell
+ * @property {number} zoom longer side of a picture in CSS pixels; 0 fits the window
+ * @property {Set<number>} show states to show; empty shows all
+ * @property {string} cell digest of the tile in the viewer, or empty
+ */
+
+function placedAxes(view) {
+  return ROLES.map((role) => view[role]).filter((axis) => axis !== NOWHERE);
+}
+
+/** Axes whose points the reader chooses one at a time: nowhere on the grid and not given by another axis. */
+function heldAxes(book, view) {
+  const known = placedAxes(view);
+  const held = [];
+  book.axes.forEach((axis, place) => {
+    if (known.includes(place) || axis.labels.length < 3) return;
+    if (known.some((other) => book.determines(other, place))) return;
+    known.push(place);
+    held.push(place);
+  });
+  return held;
+}
+
+/** Axes that advance in lockstep with this one; their labels stand beside its own. */
+function companions(book, axis) {
+  return book.axes
+    .map((_, place) => place)
+    .filter((other) => other !== axis && book.axes[other].labels.length > 2)
+    .filter((other) => book.determines(axis, other) && book.determines(other, axis));
+}
+
+/** The view that the book asks for, or a sensible one where it does not. */
+function initialView(book) {
+  const asked = ROLES.map((role) => book.axes.findIndex((axis) => axis.name === book.layout[role] && book.layout[role]));
+  const roles = asked.some((axis) => axis !== NOWHERE) ? asked : proposeRoles(book);
+  const [x, y, columns, rows] = roles;
+  return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '' });
+}
+
+/** Longest axis down, the next across, a third and fourth around them while the page stays readable. */
+function proposeRoles(book) {
+  const leaders = [];
+  book.axes.forEach((axis, place) => {
+    if (axis.labels.length > 2 && !leaders.some((other) => book.determines(other, place))) leaders.push(place);
+  });
+  const size = (place) => book.axes[place].labels.length - 1;
+  const [first = NOWHERE, second = NOWHERE, third = NOWHERE, fourth = NOWHERE] = leaders.sort((a, b) => size(b) - size(a));
+  if (second === NOWHERE) {
+    const only = first === NOWHERE && book.axes.length ? 0 : first;
+    return only !== NOWHERE && size(only) > 8 ? [NOWHERE, only, NOWHERE, NOWHERE] : [only, NOWHERE, NOWHERE, NOWHERE];
+  }
+  const wide = third !== NOWHERE && size(second) * size(third) <= 12;
+  return wide ? [second, first, third, fourth] : [second, first, NOWHERE, third];
+}
+
+/** The baseline's point where there is one, else the first; in a sparse book all points, or cells would be empty. */
+function initialHeld(book) {
+  const leaders = book.axes.map((_, place) => place).filter((place, _, all) =>
+    !all.some((other) => other < place && book.determines(other, place)));
+  const product = leaders.reduce((size, place) => size * (book.axes[place].labels.length - 1), 1);
+  const sparse = book.count < 0.3 * product;
+  return book.axes.map((axis) => {
+    const digit = book.baseline.has(axis.name) ? axis.labels.indexOf(book.baseline.get(axis.name), 1) : -1;
+    return sparse ? ALL : Math.max(1, digit);
+  });
+}
+
+/** The view without an axis in two roles, or a group without an axis to group. */
+function tidy(book, view) {
+  const next = { ...view };
+  const seen = new Set([NOWHERE]);
+  for (const role of ROLES) {
+    if (seen.has(next[role])) next[role] = NOWHERE;
+    else seen.add(next[role]);
+  }
+  for (const [inner, outer] of [['x', 'columns'], ['y', 'rows']]) {
+    if (next[inner] === NOWHERE) [next[inner], next[outer]] = [next[outer], NOWHERE];
+  }
+  return next;
+}
+
+/** The view with an axis in a role; whoever had the role takes the axis's former one. */
+function place(book, view, role, axis) {
+  const next = { ...view };
+  const former = ROLES.find((other) => axis !== NOWHERE && view[other] === axis);
+  if (former) next[former] = view[role];
+  next[role] = axis;
+  return tidy(book, next);
+}
+
+function hold(view, axis, digit) {
+  return { ...view, held: view.held.map((known, other) => (other === axis ? digit : known)) };
+}
+
+/** Spells a view as an address's fragment: axes and points by name, so that old links survive an extended experiment. */
+function spellView(book, view) {
+  const words = new URLSearchParams({ v: ADDRESS_VERSION });
+  for (const role of ROLES) words.set(role, view[role] === NOWHERE ? '' : book.axes[view[role]].name);
+  for (const axis of heldAxes(book, view)) {
+    const { name, labels } = book.axes[axis];
+    if (view.held[axis] === ALL) words.append('all', name);
+    else words.append(`at.${name}`, labels[view.held[axis]]);
+  }
+  if (view.zoom) words.set('zoom', view.zoom);
+  if (view.show.size) words.set('show', [...view.show].sort().map((state) => STATES[state]).join(' '));
+  if (view.cell) words.set('cell', view.cell);
+  return `#${words}`;
+}
+
+/** Reads a fragment; what it names and the book no longer has is left as the initial view has it. */
+function readView(book, fragment) {
+  const initial = initialView(book);
+  const words = new URLSearchParams(fragment.replace(/^#/, ''));
+  if (words.get('v') !== ADDRESS_VERSION) return initial;
+  const view = { ...initial, ...readRoles(book, words, initial), held: readHeld(book, words, initial) };
+  const zoom = Number(words.get('zoom'));
+  view.zoom = zoom >= ZOOM.least && zoom <= ZOOM.most ? zoom : 0;
+  const shown = (words.get('show') ?? '').split(' ').map((state) => STATES.indexOf(state));
+  view.show = new Set(shown.filter((state) => state >= 0));
+  view.cell = words.get('cell') ?? '';
+  return tidy(book, view);
+}
+
+function readRoles(book, words, initial) {
+  const roles = {};
+  for (const role of ROLES) {
+    const name = words.get(role);
+    const axis = book.axes.findIndex((known) => known.name === name);
+    roles[role] = name === '' ? NOWHERE : axis === NOWHERE ? undefined : axis;
+  }
+  const chosen = new Set(Object.values(roles));
+  for (const role of ROLES) roles[role] ??= chosen.has(initial[role]) ? NOWHERE : initial[role];
+  return roles;
+}
+
+function readHeld(book, words, initial) {
+  const all = words.getAll('all');
+  return book.axes.map(({ name, labels }, axis) => {
+    if (all.includes(name)) return ALL;
+    const label = words.get(`at.${name}`);
+    const digit = label === null ? -1 : labels.indexOf(label, 1);
+    return digit > 0 ? digit : initial.held[axis];
+  });
+}
+
+/** Whether two views show the same axes in the same places, so that the reader's place on the grid still means something. */
+function sameRoles(a, b) {
+  return ROLES.every((role) => a[role] === b[role]);
+}

@@ -1,0 +1,256 @@
+// ---- viewer: one picture in full size, and everything known about it ---------------------------------------------------------
+
+/**
+ * The dialog over the grid.
+ * @param {object} book
+ * @param {object} hooks
+ * @param {() => Scene} hooks.scene what is on the grid now
+ * @param {(row: number, column: number, tile: number) => void} hooks.moved called whenever another cell is shown
+ * @param {() => void} hooks.closed
+ */
+function createViewer(book, hooks) {
+  const dialog = part('viewer');
+  const place = { row: 0, column: 0, frame: 0 };
+  let frames = [];
+  let pinned = null;
+
+  function open(row, column) {
+    const { arrangement, view } = hooks.scene();
+    const tiles = tilesAt(arrangement, row, column);
+    if (!tiles.length) return;
+    frames = framesOf(book, tiles);
+    const first = frames.findIndex(({ tile }) => passes(book, view, tile));
+    Object.assign(place, { row, column, frame: Math.max(0, first) });
+    if (!dialog.open) {
+      dialog.showModal();
+      dialog.focus();
+    }
+    hooks.moved(row, column, tiles[0]);
+    show();
+    preloadAround();
+  }
+
+  function show() {
+    const frame = frames[place.frame];
+    showFrame(frame);
+    part('panel').replaceChildren(...panel(book, frame, neighbours(frame)), ...strip(), keyHelp(book));
+    part('panel').scrollTop = 0;
+  }
+
+  function showFrame(frame, note = '') {
+    part('stage').replaceChildren(fullPicture(book, frame), ...(note ? [make('p', { class: 'stage-note' }, note)] : []));
+  }
+
+  /** Requests beside this one on the grid, to show what differs. */
+  function neighbours({ tile }) {
+    const { arrangement } = hooks.scene();
+    const around = Object.keys(DIRECTIONS).map((key) => target(key, false)).filter(Boolean);
+    const tiles = around.flatMap(({ row, column }) => tilesAt(arrangement, row, column).slice(0, 1));
+    return tiles.filter((other) => other !== tile);
+  }
+
+  function target(key, byGroup) {
+    return nextCell(hooks.scene(), place, DIRECTIONS[key], byGroup, (tile) => passes(book, hooks.scene().view, tile));
+  }
+
+  function strip() {
+    if (frames.length < 2) return [];
+    const buttons = frames.slice(0, 64).map((frame, number) => {
+      const button = make('button', { type: 'button', class: 'strip-item', 'aria-pressed': number === place.frame }, frameNode(book, frame, { longer: 56, width: 56, height: 56 }));
+      button.addEventListener('click', () => step(number - place.frame));
+      return button;
+    });
+    return [make('div', { class: 'strip', 'aria-label': 'pictures in this cell' }, ...buttons)];
+  }
+
+  function step(by) {
+    place.frame = (place.frame + by + frames.length) % frames.length;
+    show();
+  }
+
+  function preloadAround() {
+    for (const tile of neighbours(frames[place.frame])) {
+      if (book.pictureCount(tile)) new Image().src = book.picture(tile, 0).original;
+    }
+  }
+
+  /** What the shown picture is compared with: the pinned one, else its baseline. */
+  function reference() {
+    return pinned ?? baselineFrame(book, frames[place.frame].tile);
+  }
+
+  dialog.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (Object.hasOwn(DIRECTIONS, event.key) && !event.target.closest('pre')) {
+      event.preventDefault();
+      const next = target(event.key, event.shiftKey);
+      if (next) open(next.row, next.column);
+    } else if (event.key === ',' || event.key === '.') step(event.key === ',' ? -1 : 1);
+    else if (event.key === 'p') pinned = pinned ? unpin() : pin(frames[place.frame]);
+    else if (event.key === 'b' && !event.repeat) {
+      const frame = reference();
+      if (frame) showFrame(frame, `${pinned ? 'pinned' : 'baseline'}: ${book.title(frame.tile)}`);
+    }
+  });
+  dialog.addEventListener('keyup', (event) => {
+    if (event.key === 'b') showFrame(frames[place.frame]);
+  });
+  dialog.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-move]');
+    const next = button && target(button.dataset.move, false);
+    if (next) open(next.row, next.column);
+  });
+  part('viewer-close').addEventListener('click', () => dialog.close());
+  dialog.addEventListener('close', hooks.closed);
+  return { open, close: () => dialog.open && dialog.close(), isOpen: () => dialog.open };
+}
+
+const DIRECTIONS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+function pin(frame) {
+  announce('pinned: hold B over another picture to see this one');
+  return frame;
+}
+
+function unpin() {
+  announce('no longer pinned');
+  return null;
+}
+
+/** Says something to the reader, and to a screen reader. */
+function announce(words) {
+  part('announcement').textContent = words;
+}
+
+function tilesAt(arrangement, row, column) {
+  return arrangement.cells.get(row * arrangement.columns.length + column) ?? [];
+}
+
+/** The next cell in a direction that has a tile which `wanted` accepts; by group, the same point of the next group. */
+function nextCell({ arrangement, rows, columns }, from, [down, right], byGroup, wanted) {
+  let { row, column } = from;
+  for (;;) {
+    const before = [row, column];
+    if (byGroup && down) row = groupStep(arrangement.rows, rows.groups, row, down);
+    else if (byGroup) column = groupStep(arrangement.columns, columns.groups, column, right);
+    else [row, column] = [row + down, column + right];
+    const outside = row < 0 || column < 0 || row >= arrangement.rows.length || column >= arrangement.columns.length;
+    if (outside || (row === before[0] && column === before[1])) return null;
+    if (tilesAt(arrangement, row, column).some(wanted)) return { row, column };
+  }
+}
+
+/** The first picture of the tile that differs from this one in the baseline's axes alone, if it has one. */
+function baselineFrame(book, tile) {
+  const wanted = book.axes.map(({ name, labels, digits }) => {
+    const digit = book.baseline.has(name) ? labels.indexOf(book.baseline.get(name), 1) : -1;
+    return digit > 0 ? digit : digits[tile];
+  });
+  for (let other = 0; other < book.count; other += 1) {
+    if (book.pictureCount(other) && book.axes.every(({ digits }, axis) => digits[other] === wanted[axis])) {
+      return { tile: other, position: 0 };
+    }
+  }
+  return null;
+}
+
+/** A picture as large as the stage allows, up to twice its own pixels; a card where there is none. */
+function fullPicture(book, { tile, position }) {
+  if (position < 0) return stateCard(book, tile, { width: 480, height: 320 });
+  const picture = book.picture(tile, position);
+  const image = make('img', { class: 'full', width: picture.width, height: picture.height, alt: book.title(tile) });
+  image.style.setProperty('--width', picture.width);
+  image.style.setProperty('--height', picture.height);
+  image.addEventListener('error', () => image.replaceWith(missingCard(picture)), { once: true });
+  image.src = picture.original;
+  return image;
+}
+
+// -- the panel beside the picture
+
+function panel(book, frame, neighbours) {
+  const { tile } = frame;
+  return [
+    coordinateList(book, tile),
+    verdict(book, tile),
+    factList(book, frame),
+    ...jsonBlock(`Request: POST ${book.fact(tile, 'endpoint')}`, book.request.entries(tile), differing(book, tile, neighbours)),
+    ...jsonBlock('Answer', book.answer.entries(tile), new Set()),
+  ];
+}
+
+function coordinateList(book, tile) {
+  const rows = book.axes.flatMap(({ title, labels, descriptions, digits }) => {
+    const digit = digits[tile];
+    const value = digit ? labelText(labels[digit]) : make('span', { class: 'blank' }, 'does not apply');
+    const more = digit && descriptions[digit] ? [make('small', {}, descriptions[digit])] : [];
+    return [make('dt', {}, title), make('dd', {}, value, ...more)];
+  });
+  return make('dl', { class: 'coordinates' }, ...rows);
+}
+
+function verdict(book, tile) {
+  const state = STATES[book.states[tile]];
+  const reason = book.fact(tile, 'reason');
+  const line = make('p', { class: `verdict state-${state}` }, icon(state), make('strong', {}, state));
+  if (book.fact(tile, 'reused')) line.append(make('span', { class: 'quiet' }, ' reused from an earlier run'));
+  return reason ? make('div', {}, line, make('p', { class: 'reason' }, reason)) : line;
+}
+
+function factList(book, { tile, position }) {
+  const [milliseconds, seed, attempts] = ['milliseconds', 'seed', 'attempts'].map((name) => book.fact(tile, name));
+  const repeat = book.fact(tile, 'repeat');
+  const rows = [];
+  const add = (name, value) => rows.push(make('dt', {}, name), make('dd', {}, value));
+  if (seed !== null) add('seed', position > 0 ? `${seed}, picture ${position + 1}` : String(seed));
+  if (milliseconds !== null) add('time', seconds(milliseconds / 1000));
+  add('attempts', String(attempts));
+  if (repeat) add('repeat', String(repeat));
+  if (position >= 0) {
+    const { width, height, size } = book.picture(tile, position);
+    add('picture', `${width} × ${height}, ${bytes(size)}`);
+  }
+  add('cell', book.digest(tile));
+  return make('dl', { class: 'facts' }, ...rows);
+}
+
+/** Names of parameters whose value differs from that of some neighbour. */
+function differing(book, tile, neighbours) {
+  const own = new Map(book.request.entries(tile).map(([name, value]) => [name, JSON.stringify(value)]));
+  const different = new Set();
+  for (const other of neighbours) {
+    const theirs = new Map(book.request.entries(other).map(([name, value]) => [name, JSON.stringify(value)]));
+    for (const [name, value] of own) if (theirs.get(name) !== value) different.add(name);
+  }
+  return different;
+}
+
+/** A JSON object as text, one line a member, with a button that copies it. */
+function jsonBlock(title, entries, marked) {
+  if (!entries.length) return [];
+  const lines = entries.map(([name, value], place) => {
+    const comma = place < entries.length - 1 ? ',' : '';
+    const line = `  ${JSON.stringify(name)}: ${JSON.stringify(value)}${comma}\n`;
+    return marked.has(name) ? make('mark', { title: 'differs from a neighbour on the grid' }, line) : line;
+  });
+  const code = make('pre', { tabindex: 0 }, '{\n', ...lines, '}');
+  const button = make('button', { type: 'button', class: 'copy' }, 'Copy');
+  button.addEventListener('click', () => copy(JSON.stringify(Object.fromEntries(entries), null, 2), code, button));
+  return [make('div', { class: 'block-head' }, make('h3', {}, title), button), code];
+}
+
+/** Copies text; where the browser does not let a page do so, selects what is shown for the reader to copy. */
+async function copy(text, shown, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = 'Copied';
+  } catch {
+    getSelection().selectAllChildren(shown);
+    button.textContent = 'Selected: press Ctrl+C';
+  }
+}
+
+function keyHelp(book) {
+  const compare = book.baseline.size ? 'hold B baseline · P pin' : 'P pin, then hold B to compare';
+  return make('p', { class: 'key-help' }, `← → ↑ ↓ move · Shift jumps a group · , . pictures in the cell · ${compare} · Esc close`);
+}

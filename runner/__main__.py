@@ -1,0 +1,5 @@
+"""`python -m runner` is `sweep`."""
+
+from runner.cli import main
+
+main()

@@ -1,0 +1,88 @@
+"""A run becomes a Book: everything that its page shows, in the page's own nouns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner import table
+from runner.ledger import PENDING, Standing
+from runner.nouns import State
+from runner.plan import Placement, Plan
+from runner.report import Book, Share, Tile
+
+
+def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, Any]) -> Book:
+    """Return what the page of a run shows.
+
+    Args:
+        plan: the run's frozen plan.
+        standings: how each tried cell stands, by digest.
+        manifest: versions and times, as `runner.folder` keeps them.
+    """
+    experiment = plan.experiment
+    return Book(
+        name=experiment.name,
+        title=experiment.title or experiment.name,
+        description=experiment.description,
+        target=experiment.target.name,
+        endpoint=experiment.endpoint,
+        axes=plan.axes,
+        layout=experiment.report,
+        tiles=[_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()],
+        shares=_shares(plan, standings),
+        notes=_notes(plan, standings, manifest),
+        facts=_facts(plan, manifest),
+    )
+
+
+def _tile(placement: Placement, standing: Standing) -> Tile:
+    return Tile(
+        coordinates=placement.coordinates,
+        digest=placement.digest,
+        state=standing.state,
+        reason=standing.reason,
+        attempts=standing.attempts,
+        reused=bool(standing.reused_from),
+        seconds=standing.seconds,
+        seed=standing.seed,
+        request=placement.request,
+        meta=standing.answer,
+        pictures=standing.pictures,
+    )
+
+
+def _shares(plan: Plan, standings: Mapping[str, Standing]) -> list[Share]:
+    rows = table.shares(plan, standings).to_dict("records")
+    return [Share(**{**row, "p50": _known(row["p50"]), "p95": _known(row["p95"])}) for row in rows]  # type: ignore[arg-type]  # pandas names columns by Hashable
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else float(value)  # noqa: PLR0124  # NaN is the number that differs from itself
+
+
+def _notes(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, Any]) -> list[str]:
+    """Say loudly what the pictures alone do not show: a run that stopped early, and what was left out."""
+    notes = []
+    pending = sum(standings.get(cell.digest, PENDING).state is State.PENDING for cell in plan.cells())
+    if pending:
+        why = manifest.get("stopped") or "the run is not finished"
+        notes.append(f"PARTIAL: {pending} of {plan.survey.cells} cells are not made yet ({why}).")
+    if plan.survey.excluded:
+        notes.append(f"{plan.survey.excluded} combinations are left out by the rules of the file.")
+    notes += [f"{count} combinations are left out: {reason}" for reason, count in plan.survey.invalid.items()]
+    if plan.survey.duplicates:
+        notes.append(f"{plan.survey.duplicates} places show a picture that stands elsewhere too: the same request.")
+    return notes
+
+
+def _facts(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
+    versions = manifest.get("versions", {})
+    git = manifest.get("git") or {}
+    facts = {
+        "plan": plan.digest,
+        "started": manifest.get("started", ""),
+        "ended": manifest.get("ended", ""),
+        "models": ", ".join(f"{name} {digest[:12]}" for name, digest in plan.provider.models.items()),
+        "versions": ", ".join(f"{name} {found}" for name, found in versions.items()),
+        "commit": f"{git['commit'][:12]}{' with local changes' if git['dirty'] else ''}" if git else "",
+    }
+    return {name: value for name, value in facts.items() if value}

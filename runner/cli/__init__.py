@@ -1,0 +1,25 @@
+"""Arguments in, words and exit codes out: the only print, the only asyncio.run.
+
+Exit: 0 all made; 1 some cells not made; 2 the input is wrong; 3 stopped by a limit; 4 the target refused the whole run
+(key, credits); 130 interrupted. Users see one line of an error; `sweep --debug COMMAND` shows the traceback.
+"""
+
+import sys
+
+from runner.cli import experiments, runs, services  # noqa: F401  # importing them adds their commands to `app`, in the order of --help
+from runner.cli.app import app
+from runner.cli.words import complain
+from runner.errors import SweepError
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run `sweep` and exit."""
+    try:
+        app(standalone_mode=True)
+    except SweepError as error:
+        if "--debug" in sys.argv:
+            raise
+        complain(str(error))
+        sys.exit(error.exit_code)

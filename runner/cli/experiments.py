@@ -1,0 +1,106 @@
+"""Commands about experiment files: init, validate, plan, schema."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.app import app
+from runner.cli.words import complain, say, say_json, say_table
+from runner.errors import InputError
+
+Files = Annotated[list[Path], typer.Argument(help="Experiment files.", metavar="FILE…", show_default=False)]
+File = Annotated[Path, typer.Argument(help="The experiment file.", metavar="FILE", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Replace a value of the file: axes.seed=[1,2]. May repeat."),
+]
+Target = Annotated[
+    str, typer.Option("--target", metavar="TARGET", help="embedded, sketch or a URL, in place of the file's target.")
+]
+Json = Annotated[bool, typer.Option("--json", help="End with one JSON value for programs.")]
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the experiment.", metavar="[NAME]")] = "experiment",
+) -> None:
+    """Write NAME.yaml, a commented starter that runs as it is."""
+    path = Path(f"{name}.yaml")
+    if Path(name).name != name or name.startswith("."):
+        raise InputError(f"init: {name!r} is not a plain name; letters, digits, - and _ are allowed: try my-experiment")
+    if path.exists():
+        raise InputError(f"{path}: it exists already; choose another name: sweep init {name}-2")
+    starter = Path(__file__).with_name("starter.yaml").read_text(encoding="utf-8")
+    path.write_text(starter.replace("name: starter\n", f"name: {json.dumps(name)}\n"), encoding="utf-8")
+    say(f"{path} is written. See what it would send: sweep plan {path}")
+
+
+@app.command()
+def validate(files: Files, overrides: Overrides = None, json: Json = False) -> None:  # typer's flags
+    """Say everything that is wrong with experiment files, each with line and column. Exit 2 if anything is."""
+    from runner.verbs import check, prepare
+
+    found: list[dict[str, object]] = []
+    for file in files:
+        complaints = check(file, overrides or ())
+        for complaint in complaints:
+            found.append({name: getattr(complaint, name) for name in ("file", "line", "column", "path", "message")})
+            complain(str(complaint))
+        if not complaints:
+            try:
+                plan = prepare(file, overrides or ())
+            except InputError as error:
+                found.append({"file": str(file), "line": 0, "column": 0, "path": "", "message": str(error)})
+                complain(f"{file}: {error}")
+            else:
+                if not json:
+                    say(f"{file}: valid, {plan.survey.cells} cells")
+    if json:
+        say_json(found)
+    if found:
+        raise typer.Exit(2)
+
+
+@app.command()
+def plan(
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="Count what this run folder holds already.")
+    ] = None,
+    overrides: Overrides = None,
+    target: Target = "",
+    json: Json = False,  # typer's flag
+) -> None:
+    """Count what a file would send, and what it would cost; nothing is sent and nothing is written."""
+    from runner.verbs import estimate, prepare
+
+    found = prepare(file, overrides or (), target=target)
+    facts = estimate(found, out or Path("runs") / found.experiment.name)
+    if json:
+        say_json(facts)
+        return
+    axes = [(axis.name, len(axis.points), ", ".join(point.label for point in axis.points)) for axis in found.axes]
+    experiment = found.experiment
+    say(f"{experiment.title or experiment.name} ({experiment.endpoint}, {experiment.target.name})")
+    say_table("", ("axis", "values", ""), axes)
+    say_table("", ("", "count"), [(name, count) for name, count in facts.items() if isinstance(count, int | float)])
+    for reason, count in found.survey.invalid.items():
+        say(f"left out: {count}, {reason}")
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(help="Which schema; without it the names are listed.", metavar="[NAME]")] = "",
+) -> None:
+    """Print a JSON Schema, self-contained: of the experiment file or of an endpoint's body."""
+    from runner.schema import bundled, did_you_mean, schema_names
+
+    if not name:
+        say("\n".join(schema_names()))
+        return
+    if name not in schema_names():
+        raise InputError(f"schema: {name!r} is no schema{did_you_mean(name, schema_names())}")
+    sys.stdout.write(json.dumps(bundled(name), indent=2, ensure_ascii=False) + "\n")

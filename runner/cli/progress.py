@@ -1,0 +1,77 @@
+"""What a person sees while a sweep runs: a live line in a terminal, plain lines elsewhere, nothing with --json."""
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from runner.cli.words import errors
+from runner.execute import Event, Step
+from runner.nouns import Concern, Failed, Made, Outcome, Refused, Unknown
+
+PLAIN_EVERY = 10.0
+"""Seconds between plain lines."""
+
+
+class Progress:
+    """Shows each step of `runner.execute` on standard error."""
+
+    def __init__(self, cells: int, *, quiet: bool) -> None:
+        self._counts: Counter[str] = Counter()
+        self._cells = cells
+        self._quiet = quiet
+        self._started = self._said = time.monotonic()
+        self._live = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}"),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=quiet or not errors.is_terminal,
+        )
+        self._task = self._live.add_task("cells", total=cells, words="")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def watch(self, event: Event) -> None:
+        """Take one event in."""
+        if event.step is Step.FINISHED and event.outcome is not None:
+            self._counts[_word(event.outcome)] += 1
+            self._live.update(self._task, advance=1, words=self._words())
+        elif event.step is Step.WAITING:
+            self._live.update(self._task, words=f"{self._words()}  waiting {event.delay:.0f} s")
+        self._plainly()
+
+    def _plainly(self) -> None:
+        now = time.monotonic()
+        if not (self._quiet or errors.is_terminal) and now - self._said >= PLAIN_EVERY:
+            self._said = now
+            errors.print(f"{sum(self._counts.values())} of {self._cells} cells: {self._words()}")
+
+    def _words(self) -> str:
+        done = sum(self._counts.values())
+        rate = done / max(time.monotonic() - self._started, 1e-9)
+        return "  ".join([*(f"{count} {word}" for word, count in self._counts.items()), f"{rate:.1f}/s"])
+
+
+def _word(outcome: Outcome) -> str:
+    match outcome:
+        case Made():
+            return "made"
+        case Refused(concern=Concern.CELL):
+            return "refused"
+        case Refused() | Failed():
+            return "failed"
+        case Unknown():
+            return "unknown"

@@ -1,0 +1,210 @@
+"""Commands about run folders: run, status, report, summary, export."""
+
+import asyncio
+import signal
+import sys
+import webbrowser
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.app import app
+from runner.cli.experiments import File, Json, Overrides, Target
+from runner.cli.words import complain, say, say_json, say_table
+from runner.errors import InputError
+
+if TYPE_CHECKING:
+    from runner.execute import Stop
+    from runner.plan import Plan
+    from runner.verbs import Choice, Result
+
+Run = Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN", show_default=False)]
+
+INTERRUPTED = 130
+LIMITED = 3
+REFUSED = 4
+
+
+class Format(StrEnum):
+    """What `sweep export` writes."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+@app.command()
+def run(  # one parameter a flag
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="The run folder; runs/NAME without it.")
+    ] = None,
+    overrides: Overrides = None,
+    target: Target = "",
+    only: Annotated[
+        str, typer.Option("--only", metavar="EXPR", help="Send only these cells: 'scheduler=DDIMScheduler, seed=1|2'.")
+    ] = "",
+    limit: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="Send at most N requests.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make cells again that are made already.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending to a hosted service.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page when done.")] = False,
+    json: Json = False,
+) -> None:
+    """Plan, send what is missing, write the table and the page. Running again continues."""
+    from runner.cli.only import parse_only
+    from runner.verbs import Choice, estimate, prepare
+
+    plan = prepare(file, overrides or (), target=target)
+    folder = out or Path("runs") / plan.experiment.name
+    if plan.experiment.target.hosted and not yes:
+        _ask(plan, estimate(plan, folder))
+    choice = Choice(only=parse_only(only, plan), limit=limit, fresh=fresh)
+    result = _sweep(plan, folder, choice, quiet=json)
+    if json:
+        say_json(_facts(result))
+    else:
+        _tell(result)
+    if show:
+        webbrowser.open(result.report.resolve().as_uri())
+    raise typer.Exit(_exit_code(result))
+
+
+@app.command()
+def status(run: Run, json: Json = False) -> None:
+    """Say how a run stands, also while it goes on."""
+    from runner.verbs import count
+
+    counts = count(run)
+    if json:
+        say_json({"run": str(run), **counts})
+    else:
+        say_table(str(run), ("cells", "count"), list(counts.items()))
+
+
+@app.command()
+def report(
+    run: Run,
+    show: Annotated[bool, typer.Option("--open", help="Open the page.")] = False,
+) -> None:
+    """Write a run's table and page again from its ledger."""
+    from runner.verbs import render
+
+    page = render(run)
+    say(str(page))
+    if show:
+        webbrowser.open(page.resolve().as_uri())
+
+
+@app.command()
+def summary(
+    run: Run,
+    by: Annotated[str, typer.Option("--by", metavar="AXIS,…", help="Columns to group by, comma-separated.")] = "",
+    json: Json = False,
+) -> None:
+    """Count outcomes and time for each value of an axis, or of several together."""
+    from runner.verbs import axes_of, summarise
+
+    for names in [by.split(",")] if by else [[name] for name in axes_of(run)]:
+        table = summarise(run, [name.strip() for name in names]).reset_index()
+        if json:
+            sys.stdout.write(table.to_json(orient="records") + "\n")
+        else:
+            rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+            say_table(" × ".join(names), [str(column) for column in table.columns], rows)
+            say("")
+
+
+@app.command()
+def export(
+    run: Run,
+    format: Annotated[Format, typer.Option("--format", "-f", help="csv, jsonl or parquet.")] = Format.CSV,  # noqa: A002  # the flag's name
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write here, not to standard output.")
+    ] = None,
+) -> None:
+    """Write a run's table: one row an image, every request parameter a column."""
+    from runner.files import write_whole
+    from runner.verbs import exported
+
+    if format is Format.PARQUET and out is None:
+        raise InputError("export: parquet is binary and needs a file; add --out table.parquet")
+    data = exported(run, format.value)
+    if out is None:
+        sys.stdout.write(data.decode())
+    else:
+        write_whole(out, data)
+        say(str(out))
+
+
+def _sweep(plan: "Plan", folder: Path, choice: "Choice", *, quiet: bool) -> "Result":
+    from runner.cli.progress import Progress
+    from runner.execute import Stop
+    from runner.verbs import Surroundings, sweep
+
+    stop = Stop()
+    with Progress(plan.survey.cells, quiet=quiet) as progress:
+
+        async def sweeping() -> "Result":
+            task = asyncio.current_task()
+            loop = asyncio.get_running_loop()
+            if task and sys.platform != "win32":
+                loop.add_signal_handler(signal.SIGINT, _interrupt, stop, task)
+            return await sweep(plan, folder, choice, Surroundings(stop=stop, watch=progress.watch))
+
+        try:
+            return asyncio.run(sweeping())
+        except asyncio.CancelledError:
+            complain(f"stopped at once; what was in flight is settled by the next run: sweep run … --out {folder}")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _interrupt(stop: "Stop", task: "asyncio.Task[object]") -> None:
+    """Ctrl-C once: no new sends, what is in flight finishes. Twice: stop now."""
+    from runner.execute import Cause
+
+    if stop.cause is Cause.USER:
+        task.cancel()
+        return
+    stop.because(Cause.USER, "interrupted")
+    complain("finishing what is in flight; press Ctrl-C again to stop at once")
+
+
+def _ask(plan: "Plan", facts: Mapping[str, object]) -> None:
+    """Before spending: say what will be sent and ask, or refuse where nobody can answer."""
+    cost = "" if facts["cost"] is None else f", for about {facts['cost']}"
+    said = f"{facts['requests']} requests ({facts['images']} images) to {plan.experiment.target.name}{cost}"
+    if not facts["requests"]:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"run: {said}; nobody is here to confirm: add --yes")
+    typer.confirm(f"Send {said}?", abort=True)
+
+
+def _facts(result: "Result") -> dict[str, object]:
+    names = ("planned", "made", "reused", "refused", "failed", "unknown", "pending", "images")
+    return {
+        "run": str(result.run),
+        **{name: result.counts[name] for name in names},
+        "sent": result.sent,
+        "report": str(result.report),
+    }
+
+
+def _tell(result: "Result") -> None:
+    counts = result.counts
+    parts = [f"{counts[name]} {name}" for name in ("made", "refused", "failed", "unknown", "pending") if counts[name]]
+    say(f"{counts['planned']} cells: {', '.join(parts)}. {result.sent} requests sent, {counts['images']} images.")
+    if result.stop.reason:
+        complain(f"stopped: {result.stop.reason}")
+    say(str(result.report))
+
+
+def _exit_code(result: "Result") -> int:
+    from runner.execute import Cause
+
+    if result.stop.cause is not None:
+        return {Cause.USER: INTERRUPTED, Cause.LIMIT: LIMITED, Cause.TARGET: REFUSED}[result.stop.cause]
+    return 0 if result.counts["made"] == result.counts["planned"] else 1

@@ -1,0 +1,284 @@
+"""The client itself: send, wait, fetch, download.
+
+> Invariant 5, secrets are references: the key stands in the bodies that are sent and in no message, repr, log record
+> or exception of this module; where a server repeats it, it is struck out.
+
+What failed decides what is known. A connection that never stood sent nothing, so the request may be sent again; after
+the first byte went out it may have been made and paid for, and nothing here sends a request twice.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeAlias
+
+import httpx
+
+from runner import wire
+from runner.client.links import DownloadError, described, read_link, read_whole
+from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
+from runner.pace import Clock
+
+LARGEST_ANSWER = 256 * 2**20
+"""Bytes of one JSON answer: four images as base64 text are some tens of megabytes at most."""
+
+_NOTHING_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_LINKS = ("output", "proxy_links", "future_links")
+_STRUCK_OUT = "[key]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for what, in seconds, and how large an image may be, in bytes.
+
+    Attributes:
+        answer: for the answer to one POST that makes images.
+        fetch: for the answer to one fetch.
+        download: for one GET of a link, whole.
+        link: for an image to appear at its link, which may say 404 for a while.
+        shortest_poll, longest_poll: between two fetches, or two GETs of a link that is not there yet.
+        largest_image: bytes of one image file.
+    """
+
+    answer: float = 300.0
+    fetch: float = 60.0
+    download: float = 120.0
+    link: float = 180.0
+    shortest_poll: float = 0.5
+    longest_poll: float = 60.0
+    largest_image: int = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    status: int
+    headers: Mapping[str, str]
+    payload: object
+
+
+_Answer: TypeAlias = _Heard | Refused | Unknown
+
+
+class Client:
+    """Speaks the contract over an open httpx client, whose `base_url` ends before the route.
+
+    Safe to share between tasks of one event loop. It does not own the httpx client and never closes it.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        load: Callable[[str], bytes],
+        key: str = "",
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """Take an open httpx client.
+
+        Args:
+            http: where requests go, its own timeouts set.
+            load: returns the bytes of a local image by its SHA-256.
+            key: the key itself, or empty.
+            clock: time and chance.
+            patience: how long to wait for what.
+        """
+        self._http = http
+        self._load = load
+        self._key = key
+        self._clock = clock or Clock()
+        self._patience = patience or Patience()
+        self._where = str(http.base_url).rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"Client({self._where!r})"
+
+    async def send(self, request: Request) -> Reply:
+        """Send a request once and return what the server says to it.
+
+        Raises:
+            OSError: a local image cannot be read; nothing was sent.
+        """
+        fields = wire.body(request, key=self._key, load=self._load)
+        return self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+
+    async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown:
+        """Fetch what was accepted until the server says how it ended.
+
+        The first fetch comes after the server's eta, later ones at growing distances or when the server says. A fetch
+        that fails is tried again: fetching costs nothing. What the server does not know, or may not be asked for with
+        this key, is Unknown and not Refused, because it was accepted.
+
+        Args:
+            queued: what the server accepted.
+            deadline: reading of `Clock.elapsed` after which the outcome is unknown.
+        """
+        pause = self._after(queued.eta, 0)
+        for polls in count(1):
+            await self._clock.sleep(max(0.0, min(pause, deadline - self._clock.elapsed())))
+            reply, settled = await self._fetch(queued)
+            match reply:
+                case Ready():
+                    return reply
+                case Refused(concern=concern, status=status) if settled or (concern is Concern.CELL and status != 404):
+                    return reply
+                case Refused(concern=Concern.CELL | Concern.RUN):
+                    return Unknown(message=f"accepted as {queued.remote_id}, and not to be fetched: {reply.message}")
+                case Refused(retry_after=hint):
+                    pause = max(hint or 0.0, self._pause(polls))
+                case Queued(eta=eta):
+                    pause = self._after(eta, polls)
+                case Unknown():
+                    pause = self._pause(polls)
+            if self._clock.elapsed() >= deadline:
+                break
+        return Unknown(message=f"accepted as {queued.remote_id}, and not ready when the time to wait was over")
+
+    async def download(self, ready: Ready) -> tuple[bytes, ...]:
+        """Return the image files of an answer, in its order.
+
+        Links are followed without the key, to any host, over http and https alone, through a few redirects. A link
+        that leads nowhere yet is tried again for a while.
+
+        Raises:
+            DownloadError: an image did not come, is too large, or is not base64 where it should be.
+        """
+        return tuple([await self._image(output, encoded=ready.encoded) for output in ready.outputs])
+
+    async def probe(self) -> Refused | None:
+        """Ask for something that costs nothing; return why the target is of no use, None when it answers this key."""
+        key = {"key": self._key}
+        answer = await self._ask([("schedulers_list", key), ("fetch", key | {"request_id": "0"})])
+        reply = self._objection(answer) if isinstance(answer, _Heard) else answer
+        if isinstance(reply, Unknown):
+            return Refused(concern=Concern.LATER, message=reply.message)
+        return None if reply is None or reply.concern is Concern.CELL else reply
+
+    async def _fetch(self, queued: Queued) -> tuple[Reply, bool]:
+        """Return what a fetch says, and whether that is the request's own end."""
+        fields = {"request_id": queued.remote_id, "key": self._key}
+        answer = await self._ask([(path, fields) for path in self._fetch_paths(queued)])
+        return self._judge(answer), isinstance(answer, _Heard) and wire.settled(answer.payload)
+
+    async def _ask(self, questions: Sequence[tuple[str, Mapping[str, object]]]) -> _Answer:
+        """Return the answer to the first question whose route the target has, or to the last."""
+        for path, fields in questions[:-1]:
+            answer = await self._post(path, fields, within=self._patience.fetch)
+            if not (isinstance(answer, _Heard) and wire.no_such_route(answer.status, answer.payload)):
+                return answer
+        path, fields = questions[-1]
+        return await self._post(path, fields, within=self._patience.fetch)
+
+    def _fetch_paths(self, queued: Queued) -> tuple[str, ...]:
+        """Return where to ask: the server's own address first, where it is the target's, for the key goes along."""
+        own = queued.fetch_result if _origin(queued.fetch_result) == _origin(self._where) else ""
+        return (*([own] if own else []), *wire.fetch_paths(queued.remote_id))
+
+    async def _post(self, path: str, fields: Mapping[str, object], *, within: float) -> _Answer:
+        content = json.dumps(fields, allow_nan=False).encode()
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._http.stream("POST", path, content=content, headers=headers) as response,
+            ):
+                data = await read_whole(response, LARGEST_ANSWER)
+        except _NOTHING_SENT as error:
+            message = f"nothing was sent to {self._where}: {described(error)}"
+            return Refused(concern=Concern.LATER, message=self._without_key(message))
+        except TimeoutError:
+            return Unknown(message=f"no answer from {self._where} within {within:g} s; it may have been made")
+        except (httpx.RequestError, DownloadError) as error:
+            message = f"no whole answer from {self._where}: {described(error)}; it may have been made"
+            return Unknown(message=self._without_key(message))
+        return _Heard(response.status_code, response.headers, self._scrubbed(_parsed(data)))
+
+    def _judge(self, answer: _Answer) -> Reply:
+        if not isinstance(answer, _Heard):
+            return answer
+        return wire.answer(answer.status, answer.headers, answer.payload, now=self._clock.now())
+
+    def _objection(self, answer: _Heard) -> Refused | Unknown | None:
+        return wire.objection(answer.status, answer.headers, answer.payload, now=self._clock.now())
+
+    async def _image(self, output: str, *, encoded: bool) -> bytes:
+        if encoded:
+            return _decoded(output)
+        give_up = self._clock.elapsed() + self._patience.link
+        tries = 0
+        while True:
+            try:
+                return await self._linked(output)
+            except DownloadError as error:
+                left = give_up - self._clock.elapsed()
+                if not error.passing or left <= 0:
+                    raise DownloadError(self._without_key(str(error))) from None
+            await self._clock.sleep(min(left, self._pause(tries)))
+            tries += 1
+
+    async def _linked(self, link: str) -> bytes:
+        limits = self._patience
+        data = await read_link(self._http, link, largest=limits.largest_image, within=limits.download)
+        if httpx.URL(link).path.endswith(".base64"):  # some servers answer `base64: yes` with a link to the text
+            return _decoded(data.decode("ascii", "replace"))
+        return data
+
+    def _after(self, eta: float | None, polls: int) -> float:
+        """Return seconds to the next fetch: the server's estimate, though a long one is not waited out in one go."""
+        return max(min(eta or 0.0, self._patience.longest_poll), self._pause(polls))
+
+    def _pause(self, polls: int) -> float:
+        """Return seconds to the next look: a gentle backoff with a little chance, so that many clients spread."""
+        limits = self._patience
+        backoff = min(limits.longest_poll, limits.shortest_poll * 1.5 ** min(polls, 20))
+        return backoff * self._clock.random.uniform(1.0, 1.2)
+
+    def _scrubbed(self, payload: object) -> object:
+        """Return an answer without the key, should the server repeat it. Links are left whole, or they lead nowhere."""
+        match payload:
+            case str():
+                return self._without_key(payload)
+            case list():
+                return [self._scrubbed(item) for item in payload]
+            case dict():
+                return {
+                    self._without_key(name): item if name in _LINKS else self._scrubbed(item)
+                    for name, item in payload.items()
+                }
+            case _:
+                return payload
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, _STRUCK_OUT) if self._key else text
+
+
+def _origin(link: str) -> tuple[str, str, int | None] | None:
+    try:
+        url = httpx.URL(link)
+    except httpx.InvalidURL:
+        return None
+    return (url.scheme, url.host, url.port)
+
+
+def _parsed(data: bytes) -> object:
+    """Return JSON as what it means, and anything else as text."""
+    try:
+        parsed: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", "replace")
+    return parsed
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return wire.decode_image(text)
+    except ValueError as error:
+        raise DownloadError(f"an image of {len(text)} characters is not base64: {error}") from error

@@ -1,0 +1,36 @@
+"""The Engine protocol: one image in the field's own types becomes one PNG.
+
+sketch      paints the request's digest: no torch, for tests and for laying out a report; chosen by name alone
+diffusion   drives `diffusers` over any folder in its format                         [extra: local]
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from runner.nouns import Generation
+
+
+class Engine(Protocol):
+    """Makes images. A treaty:
+
+    - `generate` blocks; the caller runs it in a thread and never two at once on one engine.
+    - Equal generations give equal bytes on one machine, whatever was generated between.
+    - One image a call, so that bytes do not depend on a batch.
+    - It raises `EngineError` for what it cannot do (an unknown model or LoRA, a size that the model refuses); the
+      message is for the person who sent the request and becomes the endpoint's 400.
+    """
+
+    name: str
+    """Which engine: "sketch" or "diffusion"."""
+
+    def models(self) -> Mapping[str, str]:
+        """Return the digest of each model by its model_id: part of a cell's identity. Raises EngineMissing."""
+        ...
+
+    def generate(self, generation: Generation) -> bytes:
+        """Return one image as PNG. Raises EngineError."""
+        ...
+
+    def enhance(self, prompt: str, model_id: str) -> str:
+        """Return the prompt that `enhance_prompt: yes` makes of a prompt: deterministic, documented by the engine."""
+        ...

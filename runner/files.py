@@ -1,0 +1,50 @@
+"""Writes that happen whole or not at all.
+
+A file is written beside its place, synced, moved over it, and its folder synced, as are the folders above it that were
+made for it: after a crash at any moment there is the old file or the new one, never half of one. Writers of one place
+do not meet: each thread of each process has its own file beside it, and the last to finish wins. What is accepted: a
+crash can leave a hidden `.part` file behind, which nothing reads.
+"""
+
+import os
+import threading
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write bytes to a path so that it holds all of them or what it held before. Makes the folders above it.
+
+    Raises:
+        OSError: the disk is full, the folder is read-only.
+    """
+    changed = _make_folder(path.parent)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    for folder in changed:
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable, where the system can (Windows cannot open a folder)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it; return the folders that have a new entry once a file is moved in."""
+    missing = [above for above in (folder, *folder.parents) if not above.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [folder, *(above.parent for above in missing)]

@@ -1,0 +1,129 @@
+"""A run folder: plan, manifest, ledger and vault of one sweep, and the lock that gives it one writer.
+
+    experiment.yaml     as given
+    plan.json           frozen before the first send; replaced whole when the experiment is edited and run again
+    manifest.json       versions, git commit, times, the target without secrets
+    ledger.sqlite       attempts and outcomes
+    images/ thumbnails/ inputs/
+    results.csv, report/index.html
+
+It can be moved, zipped and served as it is: nothing in it names a place outside.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import RunFolderError
+from runner.files import write_whole
+from runner.ledger import Ledger
+from runner.plan import Plan
+from runner.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths and records of one run."""
+
+    path: Path
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies."""
+        return self.path / "ledger.sqlite"
+
+    @property
+    def report(self) -> Path:
+        """Where the page lies."""
+        return self.path / "report" / "index.html"
+
+    @property
+    def vault(self) -> Vault:
+        """The images of this run."""
+        return Vault(self.path)
+
+    def freeze(self, plan: Plan, manifest: Mapping[str, Any]) -> None:
+        """Write the plan, the experiment as given and the manifest; whole or not at all, before anything is sent."""
+        write_whole(self.path / "experiment.yaml", plan.experiment.source.encode())
+        write_whole(self.path / "manifest.json", _json(manifest))
+        write_whole(self.path / "plan.json", _json(plan.freeze()))
+
+    def note(self, **facts: object) -> None:
+        """Add facts to the manifest."""
+        write_whole(self.path / "manifest.json", _json(self.manifest() | facts))
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Write a file of the run, whole or not at all; return its path."""
+        write_whole(self.path / name, data)
+        return self.path / name
+
+    def plan(self) -> Plan:
+        """Return the frozen plan.
+
+        Raises:
+            RunFolderError: there is none, or another version wrote it.
+        """
+        path = self.path / "plan.json"
+        if not path.is_file():
+            raise RunFolderError(
+                f"{self.path}: no plan.json here; a run folder is what `sweep run FILE --out {self.path}` writes: "
+                "give the path of one"
+            )
+        try:
+            return Plan.thaw(json.loads(path.read_bytes()))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{path}: {error}; run the experiment again with this sweep") from error
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest, empty when the folder has none."""
+        path = self.path / "manifest.json"
+        return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+
+    @contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        """Open the ledger for reading, also while another process writes.
+
+        Raises:
+            RunFolderError: there is no ledger, or it cannot be read.
+        """
+        if not self.ledger_path.is_file():
+            raise RunFolderError(f"{self.path}: no ledger.sqlite here; nothing was sent yet: use `sweep run` first")
+        with Ledger(self.ledger_path, readonly=True) as ledger:
+            yield ledger
+
+    @contextmanager
+    def writing(self) -> Iterator[Ledger]:
+        """Open the ledger as its one writer.
+
+        Raises:
+            RunFolderError: another process writes to this folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with _locked(self.path / "lock.sqlite"), Ledger(self.ledger_path) as ledger:
+            yield ledger
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a folder's lock: an exclusive SQLite transaction, which ends with the process however it ends."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise RunFolderError(
+                    f"{path}: {error}; the folder must be writable: choose another with --out"
+                ) from error
+            raise RunFolderError(
+                f"{path.parent}: another `sweep` is writing to this run; a run has one writer: "
+                "wait for it, stop it, or choose another folder with --out"
+            ) from error
+        yield
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

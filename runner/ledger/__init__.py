@@ -1,0 +1,192 @@
+"""What was asked and what came back: one SQLite file, one writer.
+
+> Invariant 1, intent before send, remote id before poll: `begin` is durable before the request leaves, `accept` before
+> the first fetch. After a crash, what was accepted is fetched and never bought again.
+> Invariant 3, a finished attempt is never rewritten: triggers refuse it. Trying again is a new attempt beside the old.
+
+Every method commits before it returns (WAL, synchronous FULL): one durable commit takes a fraction of a millisecond,
+an image takes seconds. Readers of other processes (`sweep status`) are welcome while a run writes. A writer that closes
+folds the WAL back, so that a ledger at rest is one file, which can be read where nothing can be written.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runner.ledger.opening import LEDGER_VERSION, close_ledger, in_words, open_ledger
+from runner.ledger.rows import (
+    PENDING,
+    Standing,
+    outcome_row,
+    picture_row,
+    request_from,
+    request_text,
+    standing_of,
+    storable,
+)
+from runner.nouns import Cell, Made, Outcome, Picture, Queued, Request, State
+
+__all__ = ["LEDGER_VERSION", "PENDING", "Ledger", "OpenAttempt", "Standing", "request_from"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAttempt:
+    """An attempt without an outcome: sent, or about to be, when the process that made it stopped."""
+
+    id: int
+    cell: str
+    request: Request
+    queued: Queued | None
+
+
+class Ledger:
+    """The record of one run folder. Use it as a context manager; open it once for writing (see `runner.folder`).
+
+    Raises (every method):
+        RunFolderError: the file is damaged, the disk is full, the folder is read-only.
+        sqlite3.IntegrityError: the call would rewrite a finished attempt, or names one that was never begun.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        """Open a ledger, creating it unless `readonly`.
+
+        Raises:
+            RunFolderError: the file is no ledger, is damaged, or a newer version wrote it.
+        """
+        self.path = path
+        self._readonly = readonly
+        self._db = open_ledger(path, readonly=readonly)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._readonly:
+            self._db.close()
+        else:
+            with in_words(self.path):
+                close_ledger(self._db)
+
+    def begin(self, cell: Cell, *, now: float) -> int:
+        """Record the intent to send a cell's request; return the attempt's number."""
+        with self._transaction():
+            return self._begin(cell, now)
+
+    def accept(self, attempt: int, queued: Queued) -> None:
+        """Record the server's name for a request, before anything is fetched."""
+        with self._transaction():
+            self._update(
+                attempt, {"remote_id": storable(queued.remote_id), "fetch_result": storable(queued.fetch_result)}
+            )
+
+    def finish(self, attempt: int, outcome: Outcome, *, now: float) -> None:
+        """Record how an attempt ended, its pictures in the same commit."""
+        with self._transaction():
+            self._finish(attempt, outcome, {"finished": now})
+
+    def reuse(self, cell: Cell, made: Made, *, source: str, now: float) -> None:
+        """Record that a cell's pictures were taken from an earlier run: made, and marked with where they came from.
+
+        Args:
+            cell: the cell that would otherwise be sent.
+            made: what the earlier run's ledger holds; its pictures lie in this run's vault already.
+            source: the earlier run's folder, for the reader.
+            now: seconds since 1970.
+        """
+        with self._transaction():
+            self._finish(self._begin(cell, now), made, {"finished": now, "reused_from": source})
+
+    def abandon(self, attempt: int, reason: str, *, now: float) -> None:
+        """Close an attempt that certainly made nothing: its cell is pending again."""
+        with self._transaction():
+            self._update(attempt, {"finished": now, "state": State.PENDING, "reason": reason})
+
+    def open_attempts(self) -> list[OpenAttempt]:
+        """Return the attempts that have no outcome, the oldest first."""
+        with in_words(self.path):
+            rows = self._db.execute(
+                "SELECT a.id, a.cell, c.request, a.remote_id, a.fetch_result FROM attempts a "
+                "JOIN cells c ON c.digest = a.cell WHERE a.finished IS NULL ORDER BY a.id"
+            ).fetchall()
+        return [
+            OpenAttempt(
+                id=row["id"],
+                cell=row["cell"],
+                request=request_from(row["request"]),
+                queued=Queued(remote_id=row["remote_id"], fetch_result=row["fetch_result"] or "")
+                if row["remote_id"] is not None
+                else None,
+            )
+            for row in rows
+        ]
+
+    def standing(self, digest: str) -> Standing:
+        """Return how one cell stands; a cell that was never tried is pending."""
+        with self._snapshot():
+            return dict(self._standings("WHERE a.cell = ?", (digest,))).get(digest, PENDING)
+
+    def standings(self) -> dict[str, Standing]:
+        """Return how every cell stands that was tried, by digest."""
+        with self._snapshot():
+            return dict(self._standings("", ()))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with in_words(self.path), self._db:
+            yield
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Read attempts and their pictures as of one moment, while another process writes."""
+        with self._transaction():
+            self._db.execute("BEGIN")
+            yield
+
+    def _begin(self, cell: Cell, now: float) -> int:
+        self._db.execute(
+            "INSERT OR IGNORE INTO cells (digest, request) VALUES (?, ?)", (cell.digest, request_text(cell.request))
+        )
+        cursor = self._db.execute("INSERT INTO attempts (cell, begun) VALUES (?, ?)", (cell.digest, now))
+        return int(cursor.lastrowid or 0)
+
+    def _finish(self, attempt: int, outcome: Outcome, facts: Mapping[str, object]) -> None:
+        if isinstance(outcome, Made):
+            self._db.executemany(
+                "INSERT INTO pictures (attempt, place, sha256, width, height, size, format) VALUES (?,?,?,?,?,?,?)",
+                [(attempt, place, *picture_row(picture)) for place, picture in enumerate(outcome.pictures)],
+            )
+        self._update(attempt, {**outcome_row(outcome), **facts})
+
+    def _update(self, attempt: int, values: Mapping[str, object]) -> None:
+        places = ", ".join(f"{name} = ?" for name in values)
+        cursor = self._db.execute(f"UPDATE attempts SET {places} WHERE id = ?", (*values.values(), attempt))  # noqa: S608  # names are this module's own
+        if cursor.rowcount != 1:
+            raise sqlite3.IntegrityError(f"attempt {attempt} was never begun")
+
+    def _standings(self, where: str, values: tuple[object, ...]) -> Iterator[tuple[str, Standing]]:
+        pictures = self._pictures(where, values)
+        attempts: dict[str, list[sqlite3.Row]] = {}
+        for row in self._db.execute(f"SELECT * FROM attempts a {where} ORDER BY a.id", values):  # noqa: S608  # `where` is this module's own
+            attempts.setdefault(row["cell"], []).append(row)
+        for cell, rows in attempts.items():
+            yield cell, standing_of(rows, pictures)
+
+    def _pictures(self, where: str, values: tuple[object, ...]) -> dict[int, tuple[Picture, ...]]:
+        query = f"SELECT p.* FROM pictures p JOIN attempts a ON a.id = p.attempt {where} ORDER BY p.attempt, p.place"  # noqa: S608  # `where` is this module's own
+        found: dict[int, tuple[Picture, ...]] = {}
+        for row in self._db.execute(query, values):
+            picture = Picture(
+                sha256=row["sha256"], width=row["width"], height=row["height"], size=row["size"], format=row["format"]
+            )
+            found[row["attempt"]] = (*found.get(row["attempt"], ()), picture)
+        return found

@@ -1,0 +1,106 @@
+"""Nouns become rows, and rows nouns."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from runner.canon import spell
+from runner.nouns import Concern, Failed, Made, Outcome, Picture, Refused, Request, State, Unknown
+
+LARGEST_SEED = 2**63 - 1
+"""What SQLite and pandas call an integer; a server's seed beyond it stays in the answer alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one cell stands.
+
+    Attributes:
+        attempts: how often it was tried, the open one included.
+        concern: what the last refusal was about; None when the last attempt was no refusal.
+        reused_from: the run folder that an earlier picture was taken from, or empty.
+    """
+
+    state: State
+    attempts: int = 0
+    reason: str = ""
+    concern: Concern | None = None
+    seconds: float | None = None
+    seed: int | None = None
+    answer: Mapping[str, object] = field(default_factory=dict)
+    pictures: tuple[Picture, ...] = ()
+    reused_from: str = ""
+
+    @property
+    def owed(self) -> bool:
+        """Whether running again should try: never finished, or refused for now with nothing made."""
+        return self.state is State.PENDING or self.concern in (Concern.LATER, Concern.RUN)
+
+
+PENDING = Standing(state=State.PENDING)
+"""How a cell stands that was never tried."""
+
+
+def standing_of(rows: list[sqlite3.Row], pictures: Mapping[int, tuple[Picture, ...]]) -> Standing:
+    """Return how a cell stands by its attempts, the oldest first: the latest one that made it, or else the latest."""
+    made = [row for row in rows if row["state"] == State.MADE]
+    row = made[-1] if made else rows[-1]
+    if row["finished"] is None:
+        return Standing(state=State.PENDING, attempts=len(rows))
+    return Standing(
+        state=State(row["state"]),
+        attempts=len(rows),
+        reason=row["reason"],
+        concern=Concern(row["concern"]) if row["concern"] else None,
+        seconds=row["seconds"],
+        seed=row["seed"],
+        answer=json.loads(row["answer"], parse_constant=str),  # NaN from a server is the text NaN, which JSON can say
+        pictures=pictures.get(row["id"], ()),
+        reused_from=row["reused_from"] or "",
+    )
+
+
+def outcome_row(outcome: Outcome) -> dict[str, object]:
+    """Return the columns of an attempt that its outcome decides."""
+    empty: dict[str, object] = {
+        "reason": "",
+        "concern": None,
+        "status": None,
+        "seconds": None,
+        "seed": None,
+        "answer": "{}",
+    }
+    match outcome:
+        case Made(meta=meta, seconds=seconds, seed=seed):
+            kept = seed if seed is not None and abs(seed) <= LARGEST_SEED else None
+            return empty | {"state": State.MADE, "seconds": seconds, "seed": kept, "answer": json.dumps(dict(meta))}
+        case Refused(concern=concern, message=message, status=status):
+            state = State.REFUSED if concern is Concern.CELL else State.FAILED
+            return empty | {"state": state, "reason": storable(message), "concern": concern, "status": status}
+        case Failed(message=message):
+            return empty | {"state": State.FAILED, "reason": storable(message)}
+        case Unknown(message=message):
+            return empty | {"state": State.UNKNOWN, "reason": storable(message)}
+
+
+def picture_row(picture: Picture) -> tuple[object, ...]:
+    """Return a picture's columns in the order of the table."""
+    row = asdict(picture)
+    return tuple(row[name] for name in ("sha256", "width", "height", "size", "format"))
+
+
+def storable(text: str) -> str:
+    """Return a server's text as SQLite can hold it: half of a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def request_text(request: Request) -> str:
+    """Return a request as the ledger's JSON text, for `request_from`."""
+    return spell({"endpoint": request.endpoint, "parameters": request.parameters, "repeat": request.repeat})
+
+
+def request_from(text: str) -> Request:
+    """Return the request that a ledger's JSON text holds."""
+    said = json.loads(text)
+    return Request(endpoint=said["endpoint"], parameters=said["parameters"], repeat=said["repeat"])

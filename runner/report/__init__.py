@@ -1,0 +1,11 @@
+"""The page on which people compare pictures: a `Book` becomes one static folder that opens from a disk.
+
+book      what the page shows, as frozen nouns
+columns   many tiles as few compact columns
+page      columns, template, style and script become `index.html`
+"""
+
+from runner.report.book import Book, Share, Tile
+from runner.report.page import render, write
+
+__all__ = ["Book", "Share", "Tile", "render", "write"]

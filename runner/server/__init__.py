@@ -1,0 +1,17 @@
+"""The endpoint as an ASGI app over an Engine: the contract of the hosted service on this machine.
+
+    app             routes, start and stop
+    service         what each route does
+    jobs            first in, first out, one picture at a time; what was made stays fetchable for a while
+    generations     a Request becomes what the engine is asked for
+    reading         a request's JSON and images, with limits
+    answers         how a route says no
+
+The app works behind any ASGI server, and without one: `httpx.ASGITransport` carries requests to it in the same process.
+Such a transport never runs the app's lifespan, so whoever opens it enters `running(app)`.
+"""
+
+from runner.server.app import App, create_app, running
+from runner.server.service import Settings
+
+__all__ = ["App", "Settings", "create_app", "running"]

@@ -1,0 +1,65 @@
+"""Routes, start and stop."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from runner import wire
+from runner.engine import Engine
+from runner.nouns import ENDPOINTS
+from runner.server.answers import Handler, answered
+from runner.server.jobs import Desk
+from runner.server.service import Service, Settings
+
+App: TypeAlias = Starlette
+"""The server as an ASGI application; `create_app` makes one."""
+
+
+def create_app(engine: Engine, settings: Settings | None = None) -> App:
+    """Return the endpoint over an engine that nobody else uses.
+
+    It makes pictures while it runs: in its lifespan, which ASGI servers call, or inside `running(app)`.
+
+    Args:
+        engine: makes the pictures.
+        settings: the key, patience, the queue's length, memory.
+    """
+    settings = settings or Settings()
+    desk = Desk(
+        engine,
+        limit=settings.queue_limit,
+        memory=settings.memory,
+        clock=settings.clock,
+        draw_number=settings.draw_number,
+    )
+    app = Starlette(routes=_routes(Service(desk=desk, settings=settings)), lifespan=running)
+    app.state.desk = desk
+    return app
+
+
+@asynccontextmanager
+async def running(app: App) -> AsyncIterator[None]:
+    """Let an app of `create_app` make what comes in, until the block ends; what waits then is refused.
+
+    Raises:
+        RuntimeError: it runs already.
+    """
+    desk: Desk = app.state.desk
+    async with desk.running():
+        yield
+
+
+def _routes(service: Service) -> list[Route]:
+    posts: dict[str, Handler] = {
+        **{endpoint: service.generate(endpoint) for endpoint in ENDPOINTS},
+        **{name: getattr(service, name) for name in wire.HOUSEKEEPING},
+        "fetch": service.fetch,
+    }
+    return [
+        *(Route(path, answered(post), methods=["POST"]) for name, post in posts.items() for path in wire.ROUTES[name]),
+        Route("/images/{number:int}-{place:int}.png", answered(service.image)),
+        Route("/", answered(service.hello)),
+    ]

@@ -1,0 +1,175 @@
+"""The studio's commands, in the order in which they make a model: `python -m runner.studio --help`."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from runner.studio.autoencoder import AutoencoderPlan, train_autoencoder
+from runner.studio.diffusion import seed_for
+from runner.studio.latents import LatentSet, draw_scenes, encode_scenes
+from runner.studio.launch import launch
+from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
+from runner.studio.networks import (
+    NATIVE_SIZE,
+    build_autoencoder,
+    count_parameters,
+    load_autoencoder,
+    load_networks,
+    quiet_libraries,
+)
+from runner.studio.packing import pack as pack_model
+from runner.studio.packing import write_facts
+from runner.studio.scenes import random_scene
+from runner.studio.sheet import make_sheet, sheet_prompts
+from runner.studio.styles import STYLES
+from runner.studio.tokenizer import PromptEncoder, build_tokenizer, load_tokenizer
+from runner.studio.training import TrainingPlan
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Work = Annotated[Path, typer.Option(help="Folder for everything that is not the model: latents, checkpoints, logs.")]
+Base = Annotated[Path, typer.Option("--from", help="Folder with the tokenizer, VAE and networks to continue from.")]
+
+
+@app.command()
+def latents(
+    work: Work,
+    base: Base,
+    size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
+    count: Annotated[int, typer.Option(help="Scenes to draw.")] = 2600,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 1001,
+    validation: Annotated[bool, typer.Option(help="For validation: no mirror images.")] = False,
+) -> None:
+    """Draw scenes and encode them, with their mirror images, to WORK/latents/train-SIZE-SEED.pt."""
+    torch.set_num_threads(1)
+    width, height = (int(side) for side in size.split("x"))
+    kind = "validation" if validation else "train"
+    encoded = encode_scenes(
+        load_autoencoder(base),
+        draw_scenes(count, seed, random_scene),
+        (width, height),
+        mirror=not validation,
+        progress=lambda done: print(f"{done}/{count}", flush=True) if done % 200 == 0 else None,
+    )
+    path = work / "latents" / f"{kind}-{size}-{seed}.pt"
+    encoded.save(path)
+    print(f"{path}: {len(encoded.scenes)} latents, standard deviation {encoded.latents.std():.3f}")
+
+
+@app.command()
+def train(
+    work: Work,
+    base: Base,
+    steps: Annotated[int, typer.Option(help="Optimiser steps in all; may change when a run is continued.")] = 5000,
+    workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 20261123,
+    fresh: Annotated[bool, typer.Option(help="Start from untrained networks.")] = False,
+    checkpoint_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 300,
+) -> None:
+    """Train the UNet and the text encoder; run again to continue after Ctrl-C, SIGTERM or a crash."""
+    plan = TrainingPlan(steps=steps, workers=workers, seed=seed)
+    sys.exit(launch(work, base, plan, checkpoint_every=checkpoint_every, fresh=fresh))
+
+
+@app.command()
+def tokenizer(
+    work: Work,
+    seed: Annotated[int, typer.Option(help="Seed of the captions it is trained on.")] = 1,
+) -> None:
+    """Train the tokenizer, to WORK/base/tokenizer."""
+    trained = build_tokenizer(seed=seed)
+    trained.save_pretrained(work / "base" / "tokenizer")
+    print(f"{work / 'base' / 'tokenizer'}: {len(trained)} tokens")
+
+
+@app.command()
+def vae(
+    work: Work,
+    base: Annotated[Path | None, typer.Option("--from", help="Continue the VAE in this folder.")] = None,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 8000,
+    count: Annotated[int, typer.Option(help="Scenes to draw.")] = 900,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 20261123,
+) -> None:
+    """Train the VAE, to WORK/base/vae."""
+    started = load_autoencoder(base) if base else build_autoencoder(seed=seed)
+    plan = AutoencoderPlan(steps=steps, seed=seed)
+    print(f"VAE: {count_parameters(started):,} parameters, {count} drawings, {plan}", flush=True)
+    trained = train_autoencoder(started, draw_scenes(count, seed, random_scene), plan, _say("PSNR in dB", steps))
+    trained.save_pretrained(work / "base" / "vae")
+
+
+@app.command()
+def lora(
+    work: Work,
+    base: Base,
+    style: Annotated[str, typer.Argument(help=f"One of {', '.join(STYLES)}.")],
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 400,
+    count: Annotated[int, typer.Option(help="Scenes to draw, plain and styled.")] = 240,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 20261123,
+) -> None:
+    """Train a LoRA for a style on the networks in --from, to WORK/loras/STYLE.safetensors."""
+    torch.set_num_threads(1)
+    plan = LoraPlan(style=style, steps=steps, seed=seed)
+    networks, scenes = load_networks(base), draw_scenes(count, seed_for(seed, style), random_scene)
+    print(f"LoRA: {plan}, {count} drawings", flush=True)
+    pairs = StylePairs.encode(load_autoencoder(base), scenes, style, NATIVE_SIZE)
+    started = time.monotonic()
+    weights = train_lora(networks, pairs, plan, PromptEncoder(load_tokenizer(base)), _say("eps-mse", steps))
+    save_lora(work / "loras" / f"{style}.safetensors", weights)
+    size = sum(weight.numel() for weight in weights.values())
+    print(f"{style}: {size:,} parameters, {time.monotonic() - started:.0f} s")
+
+
+@app.command()
+def pack(
+    work: Work,
+    base: Base,
+    model: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("models/studio-tiny"),
+) -> None:
+    """Write the model folder from --from (tokenizer, VAE), WORK/averaged (networks) and WORK/loras."""
+    loras = sorted((work / "loras").glob("*.safetensors"))
+    size = pack_model(base, work / "averaged", loras, model)
+    log = [json.loads(line) for line in (work / "training-log.jsonl").read_text(encoding="utf-8").splitlines()]
+    networks = load_networks(work / "averaged")
+    facts = {
+        "native_size": NATIVE_SIZE,
+        "parameters": {
+            "unet": count_parameters(networks.unet),
+            "text_encoder": count_parameters(networks.text_encoder),
+            "vae": count_parameters(load_autoencoder(base)),
+        },
+        "pictures": {path.stem: len(LatentSet.load([path]).scenes) for path in sorted((work / "latents").glob("*.pt"))},
+        "loras": [path.stem for path in loras],
+        "checkpoints": log,
+    }
+    write_facts(model, facts)
+    print(f"{model}: {size / 1e6:.2f} MB, LoRAs {', '.join(path.stem for path in loras)}")
+
+
+@app.command()
+def sheet(
+    out: Annotated[Path, typer.Argument(help="The picture to write, .png or .webp.")],
+    model: Annotated[Path, typer.Option(help="The model folder.")] = Path("models/studio-tiny"),
+    count: Annotated[int, typer.Option(help="How many prompts.")] = 24,
+    size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
+    guidance_scale: Annotated[float, typer.Option(help="Weight of classifier-free guidance.")] = 5.0,
+) -> None:
+    """Draw the contact sheet of the model card."""
+    torch.set_num_threads(1)
+    width, height = (int(side) for side in size.split("x"))
+    make_sheet(model, sheet_prompts(count), size=(width, height), guidance_scale=guidance_scale).save(out)
+
+
+def _say(what: str, steps: int) -> Callable[[int, float], None]:
+    return lambda step, value: print(f"step {step}/{steps}  {what} {value:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    quiet_libraries()
+    app()

@@ -1,0 +1,72 @@
+"""Prompts become a contact sheet for the eye."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler
+from PIL import Image, ImageDraw
+
+from runner.studio.captions import full_caption
+from runner.studio.networks import build_pipeline
+from runner.studio.scenes import COLOURS, GROUNDS, HELD_OUT, SKIES, SUBJECTS, Scene
+
+LABEL_HEIGHT = 16
+
+
+def sheet_scenes(count: int, *, seed: int = 2024) -> list[Scene]:
+    """Return scenes that go round the vocabulary evenly; every fourth is a held-out combination."""
+    rng = random.Random(seed)
+    colours, skies, grounds = tuple(COLOURS), tuple(SKIES), tuple(GROUNDS)
+    held_out = sorted(HELD_OUT)
+    rng.shuffle(held_out)
+    scenes = []
+    for place in range(count):
+        subject, colour, sky = (
+            SUBJECTS[place % len(SUBJECTS)],
+            colours[(place * 3) % 7],
+            skies[(place + place // 8) % 4],
+        )
+        if place % 4 == 3:
+            subject, colour, sky = held_out[(place // 4) % len(held_out)]
+        scenes.append(Scene(subject=subject, colour=colour, sky=sky, ground=grounds[place % 3]))
+    return scenes
+
+
+def make_sheet(
+    model: Path, prompts: Sequence[str], *, size: tuple[int, int], guidance_scale: float = 5.0, first_seed: int = 100
+) -> Image.Image:
+    """Draw prompts with DDIM in 31 steps, six in a row, each under its prompt; picture n has the seed `first_seed` + n."""
+    pipeline = build_pipeline(model)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    images = [
+        pipeline(
+            prompt,
+            width=size[0],
+            height=size[1],
+            num_inference_steps=31,
+            guidance_scale=guidance_scale,
+            generator=torch.Generator().manual_seed(first_seed + number),
+        ).images[0]
+        for number, prompt in enumerate(prompts)
+    ]
+    return arrange(images, prompts)
+
+
+def arrange(images: Sequence[Image.Image], labels: Sequence[str], *, columns: int = 6) -> Image.Image:
+    """Return pictures of one size in rows, each under its label."""
+    width, height = images[0].width, images[0].height + LABEL_HEIGHT
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (width * min(columns, len(images)), height * rows), "white")
+    brush = ImageDraw.Draw(sheet)
+    for place, (image, label) in enumerate(zip(images, labels, strict=True)):
+        x, y = place % columns * width, place // columns * height
+        brush.text((x + 3, y + 2), label, fill="black")
+        sheet.paste(image, (x, y + LABEL_HEIGHT))
+    return sheet
+
+
+def sheet_prompts(count: int) -> list[str]:
+    """Return the prompts of the model card's contact sheet."""
+    return [full_caption(scene, wording=place % 2) for place, scene in enumerate(sheet_scenes(count))]

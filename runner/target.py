@@ -1,0 +1,219 @@
+"""An address becomes an open client: the hosted service, or the server in this process.
+
+One way for both: `runner.client` speaks the HTTP contract to a URL, or over `httpx.ASGITransport` to the same ASGI app
+that `sweep serve` puts on a socket. The second is the product's own path, not a test's trick.
+
+> Invariant 5, secrets are references: a key is looked up here, when a target is opened, and handed to the client alone.
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from runner import wire
+from runner.client import Client
+from runner.engine import Engine
+from runner.engine.diffusion import DiffusionEngine
+from runner.engine.sketch import SketchEngine
+from runner.errors import InputError
+from runner.nouns import Address, Provider
+from runner.schema import did_you_mean
+from runner.server import App, Settings, create_app, running
+from runner.shipped import shipped
+
+ENGINES = ("diffusion", "sketch")
+
+REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+
+CONNECT = 10.0
+"""Seconds to reach a host."""
+
+ANSWER = 300.0
+"""Seconds to wait for bytes of an answer: images take their time."""
+
+IN_PROCESS = Settings(patience=25.0, queue_limit=10_000)
+"""In this process nobody else queues: the sweep's own concurrency is the limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where requests go, open: the client, and who makes the pictures."""
+
+    client: Client
+    provider: Provider
+
+
+@asynccontextmanager
+async def open_target(
+    address: Address, *, load: Callable[[str], bytes], environ: Mapping[str, str]
+) -> AsyncIterator[Target]:
+    """Open a target for the length of an `async with` block.
+
+    Args:
+        address: embedded, sketch or a URL.
+        load: returns the bytes of a local image by its SHA-256.
+        environ: where the reference to a key is looked up.
+
+    Raises:
+        InputError: the address is none, or its key's variable is not set.
+        EngineMissing: the embedded engine's packages are not installed.
+    """
+    provider, key = provider_of(address), resolve_key(address, environ)
+    if address.hosted:
+        timeout = httpx.Timeout(ANSWER, connect=CONNECT)
+        async with httpx.AsyncClient(base_url=provider.target, timeout=timeout) as http:
+            yield Target(client=Client(http, load=load, key=key), provider=provider)
+        return
+    app = create_app(_engine_of(address), replace(IN_PROCESS, key=key))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    base_url = f"http://{address.name}{wire.BASES[0]}"
+    async with running(app), httpx.AsyncClient(transport=transport, base_url=base_url) as http:
+        yield Target(client=Client(http, load=load, key=key), provider=provider)
+
+
+def provider_of(address: Address) -> Provider:
+    """Return who makes an address's pictures, without opening it: files are hashed, torch is not imported.
+
+    Raises:
+        InputError: the address is none.
+        EngineError: the folder of models holds none.
+    """
+    if address.hosted:
+        return Provider(target=_base_url(address.name))
+    return Provider(target=address.name, models=_engine_of(address).models())
+
+
+def make_engine(name: str, *, model_dir: Path | None = None, device: str = "cpu") -> Engine:
+    """Return an engine by its name, "diffusion" or "sketch"; the shipped models without a folder.
+
+    Raises:
+        InputError: no engine has that name.
+        EngineMissing: its packages are not installed.
+    """
+    match name:
+        case "diffusion":
+            return DiffusionEngine(model_dir or shipped("models"), device=device)
+        case "sketch":
+            return SketchEngine()
+        case _:
+            raise InputError(f"engine: {name!r} is no engine{did_you_mean(name, ENGINES)}")
+
+
+def resolve_key(address: Address, environ: Mapping[str, str]) -> str:
+    """Return the key that an address refers to; empty when it refers to none.
+
+    Raises:
+        InputError: the reference is none, or its variable is not set.
+    """
+    if not address.key:
+        return ""
+    found = REFERENCE.fullmatch(address.key)
+    if not found:
+        raise InputError("target.key: a key itself never stands in a file; write ${env:NAME} and set that variable")
+    if not environ.get(found[1]):
+        raise InputError(f"target.key: the variable {found[1]} is not set; it holds the key: export {found[1]}=…")
+    return environ[found[1]]
+
+
+async def serve_forever(
+    engine: Engine, *, host: str, port: int, key: str = "", started: Callable[[str], None] | None = None
+) -> None:
+    """Serve an engine over HTTP until SIGINT or SIGTERM; what is being answered then is finished.
+
+    Args:
+        engine: makes the pictures.
+        host: name or address to listen on.
+        port: 0 takes a free one.
+        key: what requests must carry; empty lets everyone in.
+        started: is told the URL once the server answers there.
+
+    Raises:
+        InputError: nothing can listen there, because another program does, for example.
+    """
+    listener = _listen(host, port)
+    server = _Server(create_app(engine, Settings(key=key)), _url(listener))
+    if started is not None:
+        server.ready.add_done_callback(lambda ready: started(ready.result()))
+    await server.serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def serving(app: App, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serve an app over HTTP for the length of an `async with` block, which is given its URL; signals are left alone.
+
+    Raises:
+        InputError: nothing can listen there.
+    """
+    listener = _listen(host, port)
+    server = _Server(app, _url(listener), signals=False)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield await server.ready
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its log lines; `ready` has the URL once it answers there."""
+
+    def __init__(self, app: App, url: str, *, signals: bool = True) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
+        self.ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._url = url
+        self._signals = signals
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set_result(self._url)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        with super().capture_signals() if self._signals else nullcontext():
+            yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+    except OSError as error:
+        raise InputError(
+            f"{host}:{port}: {error.strerror or error}; a free port of this machine is needed: choose another, or 0"
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{wire.BASES[0]}"
+
+
+def _base_url(name: str) -> str:
+    """Return a target's URL in one spelling. Raises InputError; it never repeats what may be a secret."""
+    try:
+        url = httpx.URL(name)
+    except httpx.InvalidURL as error:
+        raise InputError(f"target: {error}; write a URL such as https://host/api/v1/enterprise") from error
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+        raise InputError(
+            "target: the URL has more than scheme, host and path, or another scheme; write one such as "
+            "https://host/api/v1/enterprise, and the key as a reference: key: ${env:NAME}"
+        )
+    return str(url).rstrip("/")
+
+
+def _engine_of(address: Address) -> Engine:
+    if address.name not in ("embedded", "sketch"):
+        raise InputError(f"target: {address.name!r} is neither embedded nor sketch nor a URL; write one of these")
+    model_dir = Path(address.model_dir).expanduser() if address.model_dir else None
+    return make_engine("diffusion" if address.name == "embedded" else "sketch", model_dir=model_dir)

@@ -1,0 +1,156 @@
+"""Bytes by their digest, and thumbnails.
+
+> Invariant 2, bytes before row: `put` returns once the image is on disk, synced and decoded; only then may the ledger
+> say that it is made. An orphan file is harmless; a row without its file cannot exist.
+
+    images/ab/abcd….png        what the target made, unchanged
+    thumbnails/ab/abcd….webp   for the page, 256 pixels on the longer side
+    inputs/ab/abcd…            initial images and masks of the experiment
+"""
+
+import io
+import re
+import struct
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from runner.canon import digest_bytes
+from runner.errors import ImageError, InputError, RunFolderError
+from runner.files import write_whole
+from runner.nouns import Picture
+
+THUMBNAIL = 256
+"""Longer side of a thumbnail in pixels."""
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+LARGEST = 64_000_000
+"""Pixels of the largest image that is decoded: a small file can claim to hold a picture that fills the memory."""
+
+PNG_END = b"IEND\xaeB`\x82"
+"""The last chunk of a whole PNG; Pillow shows one that was cut off behind the pixels without a word."""
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Vault:
+    """Image files of one run folder. Methods block: call them in a thread where an event loop waits."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+
+    def put(self, data: bytes) -> Picture:
+        """Check that bytes are an image by decoding all of it, store them and their thumbnail.
+
+        Bytes that are there already are written again: what a crash left behind may be there and not be synced.
+
+        Raises:
+            ImageError: the bytes are no image, a truncated one or one of an unknown format.
+            OSError: the disk is full, the folder is read-only.
+        """
+        image, kind = decode(data)
+        shown = upright(image)
+        sha256 = digest_bytes(data)
+        write_whole(self.run / image_path(sha256, kind), data)
+        write_whole(self.run / thumbnail_path(sha256), thumbnail(shown))
+        return Picture(sha256=sha256, width=shown.width, height=shown.height, size=len(data), format=kind)
+
+    def keep_input(self, path: Path, sha256: str) -> None:
+        """Copy an experiment's initial image or mask into the run, so that the folder explains itself when moved.
+
+        Raises:
+            InputError: the file is not there any more, or no longer what the experiment was planned with.
+        """
+        place = self.run / input_path(sha256)
+        if place.exists():
+            return
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path}: {error.strerror}; the experiment was planned with this image: put it back"
+            ) from error
+        if digest_bytes(data) != sha256:
+            raise InputError(f"{path}: the image has changed since the experiment was planned; plan it again")
+        write_whole(place, data)
+
+    def load_input(self, sha256: str) -> bytes:
+        """Return the bytes of an initial image or mask by its digest.
+
+        Raises:
+            RunFolderError: the run folder lacks the image.
+        """
+        place = self.run / input_path(sha256)
+        if not place.is_file():
+            raise RunFolderError(
+                f"{place}: an initial image or mask of this run is missing; run the experiment file again"
+            )
+        return place.read_bytes()
+
+
+def decode(data: bytes) -> tuple[Image.Image, str]:
+    """Decode image bytes completely; return the image (of an animation the first) and its format in lower case.
+
+    Raises:
+        ImageError: the bytes are no image, a truncated one, a decompression bomb or one of an unknown format.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > LARGEST:
+            raise ImageError(f"an image of {image.width} by {image.height} pixels is refused; at most {LARGEST:,} fit")
+        image.load()
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError) as error:
+        start = data[:16].decode("latin-1")
+        raise ImageError(
+            f"{len(data)} bytes starting {start!r} are not a whole image in {', '.join(FORMATS)}: {error}"
+        ) from error
+    except (ValueError, SyntaxError) as error:  # Pillow's PNG reader raises these for broken chunks
+        raise ImageError(f"{len(data)} bytes are a broken image: {error}") from error
+    if image.format == "PNG" and PNG_END not in data:
+        raise ImageError(f"{len(data)} bytes are a PNG that was cut off at its end")
+    return image, "jpeg" if image.format == "MPO" else str(image.format).lower()
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Return an image turned as its EXIF orientation says, which is how browsers show it."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, struct.error):  # broken EXIF data turns nothing, in browsers too
+        return image
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """Return a WebP of at most 256 pixels on the longer side; smaller images keep their size, transparency stays."""
+    if image.mode.startswith(("I", "F")):  # 16 bits of grey, which Pillow would clip to white
+        image = image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=85, method=2)
+    return buffer.getvalue()
+
+
+def image_path(sha256: str, kind: str = "png") -> str:
+    """Return an image's path inside the run folder."""
+    return f"images/{_shelf(sha256)}/{sha256}.{kind}"
+
+
+def thumbnail_path(sha256: str) -> str:
+    """Return a thumbnail's path inside the run folder."""
+    return f"thumbnails/{_shelf(sha256)}/{sha256}.webp"
+
+
+def input_path(sha256: str) -> str:
+    """Return the path of an experiment's own image inside the run folder.
+
+    Raises:
+        ValueError: the text is no digest; what a file says is never a path.
+    """
+    return f"inputs/{_shelf(sha256)}/{sha256}"
+
+
+def _shelf(sha256: str) -> str:
+    if not DIGEST.fullmatch(sha256):
+        raise ValueError(f"{sha256!r} is no digest of an image; a digest has 64 digits 0-9 and a-f")
+    return sha256[:2]

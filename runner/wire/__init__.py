@@ -1,0 +1,57 @@
+"""The HTTP contract of the hosted image service, both directions; pure, so that client and server cannot disagree.
+
+    requests    a Request becomes a JSON body, and a JSON body becomes a Request or complaints
+    replies     an answer becomes a Reply, and a Reply becomes an answer
+    words       what an error's message is about
+
+Everything is a POST with a JSON body; the key travels in the body and nowhere else. An answer's `status` field counts
+as much as its HTTP status: a 200 can say that the request failed.
+"""
+
+from runner.wire.replies import (
+    Word,
+    accepted,
+    answer,
+    meta,
+    no_such_route,
+    objection,
+    processing,
+    refusal,
+    settled,
+    success,
+)
+from runner.wire.requests import (
+    BASES,
+    HOUSEKEEPING,
+    IMAGES,
+    ROUTES,
+    ask,
+    body,
+    decode_image,
+    encode_image,
+    fetch_paths,
+    is_link,
+)
+
+__all__ = [
+    "BASES",
+    "HOUSEKEEPING",
+    "IMAGES",
+    "ROUTES",
+    "Word",
+    "accepted",
+    "answer",
+    "ask",
+    "body",
+    "decode_image",
+    "encode_image",
+    "fetch_paths",
+    "is_link",
+    "meta",
+    "no_such_route",
+    "objection",
+    "processing",
+    "refusal",
+    "settled",
+    "success",
+]

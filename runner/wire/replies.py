@@ -1,0 +1,277 @@
+"""An answer becomes a Reply; a Reply becomes an answer.
+
+2xx  success                              Ready
+2xx  processing                           Queued
+2xx  error, failed                        Refused: its message says what about (`runner.wire.words`)
+400, 404 and other 4xx                    Refused: this cell
+401, 402, 403, a redirect                 Refused: this run, unless it speaks of content
+404, 405 without the contract's JSON      Refused: this run; the address is wrong
+408, 429; 500, 503 … with its JSON        Refused: later
+502, 504; 5xx or 2xx without its JSON     Unknown: it may have been accepted
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Literal, TypeAlias
+
+from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
+from runner.wire.requests import IMAGES
+from runner.wire.words import about_content, concern_of
+
+LONGEST_MESSAGE = 2000
+"""Characters kept of a server's message."""
+
+Word: TypeAlias = Literal["error", "failed"]
+"""How a no is spelled: the request's own end is "failed" when it is fetched, anything else is an "error"."""
+
+_REFUSING = ("error", "failed")
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_ACCOUNT = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
+_NO_ROUTE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+_IN_BETWEEN = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+_INTEGER = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_RENAMED = {"width": "W", "height": "H", "num_inference_steps": "steps", "samples": "n_samples"}
+_UNECHOED = (*IMAGES, "webhook", "track_id")
+
+
+# --- the client's direction ---------------------------------------------------------------------------------------
+
+
+def answer(status: int, headers: Mapping[str, str], payload: object, *, now: float) -> Reply:
+    """Return what an answer to a POST of an image route, or to a fetch, means.
+
+    Args:
+        status: HTTP status.
+        headers: HTTP headers, by name in any case.
+        payload: the body read as JSON, or as text where it is not JSON.
+        now: seconds since 1970, for a Retry-After that is a date.
+    """
+    refused = objection(status, headers, payload, now=now)
+    if refused is not None:
+        return refused
+    if isinstance(payload, Mapping):
+        word, outputs = _word(payload), _links(payload, "output") or _links(payload, "proxy_links")
+        if word == "success" and outputs:
+            return _ready(payload, outputs)
+        if word in ("success", "processing") and (remote_id := _identifier(payload)):
+            fetch_result = str(payload.get("fetch_result") or "")
+            return Queued(remote_id=remote_id, eta=_seconds(payload.get("eta")), fetch_result=fetch_result)
+    return Unknown(message=f"HTTP {status} with an answer that says neither yes nor no: {_shown(payload)}")
+
+
+def objection(status: int, headers: Mapping[str, str], payload: object, *, now: float) -> Refused | Unknown | None:
+    """Return the no that an answer of any route says, None when it says yes; arguments as in `answer`."""
+    said = _said(payload)
+    concern = _concern(status, payload, said)
+    if concern is not None:
+        message = said or f"HTTP {status} {_phrase(status)}"
+        if no_such_route(status, payload) or 300 <= status < 400:
+            message = (
+                f"HTTP {status} {_phrase(status)}: nothing that knows the contract answers at this path; the target's "
+                "URL ends before the route, as in https://host/api/v1/enterprise: correct it"
+            )
+        return Refused(
+            concern=concern, message=message, status=status, retry_after=_retry_after(headers, payload, now=now)
+        )
+    if 200 <= status < 300 and isinstance(payload, Mapping | list):
+        return None
+    return Unknown(message=f"HTTP {status} {_phrase(status)} without a word of the contract: {_shown(payload)}")
+
+
+def settled(payload: object) -> bool:
+    """Return whether the answer to a fetch is the request's own end, and not a fault of this one fetch."""
+    return _word(payload) in ("success", "failed")
+
+
+def accepted(payload: object) -> bool:
+    """Return whether an answer speaks the contract's language at all."""
+    return _word(payload) in ("success", "processing", *_REFUSING)
+
+
+def no_such_route(status: int, payload: object) -> bool:
+    """Return whether nothing that knows the contract stands at that path."""
+    return status in _NO_ROUTE and not accepted(payload)
+
+
+# --- the server's direction ---------------------------------------------------------------------------------------
+
+
+def success(ready: Ready, *, tip: str = "") -> dict[str, object]:
+    """Return the payload of an answer that holds images."""
+    return {
+        "status": "success",
+        "generationTime": ready.seconds,
+        "id": _native(ready.remote_id),
+        "output": list(ready.outputs),
+        "proxy_links": [] if ready.encoded else list(ready.outputs),
+        "nsfw_content_detected": None,
+        "webhook_status": "",
+        "meta": dict(ready.meta),
+        "tip": tip,
+    }
+
+
+def processing(
+    queued: Queued, *, meta: Mapping[str, object], future_links: Sequence[str] = (), tip: str = ""
+) -> dict[str, object]:
+    """Return the payload of an answer that promises images: the links will lead to them."""
+    return {
+        "status": "processing",
+        "eta": queued.eta,
+        "id": _native(queued.remote_id),
+        "fetch_result": queued.fetch_result,
+        "future_links": list(future_links),
+        "output": [],
+        "message": "accepted; POST to fetch_result for the images",
+        "meta": dict(meta),
+        "tip": tip,
+    }
+
+
+def refusal(refused: Refused, *, word: Word = "error") -> dict[str, object]:
+    """Return the payload of a no; its HTTP status is `refused.status`.
+
+    Args:
+        refused: why.
+        word: "failed" when a fetched request has come to that end, "error" otherwise.
+    """
+    hint = {} if refused.retry_after is None else {"retry_after": refused.retry_after}
+    return {"status": word, "message": refused.message, **hint}
+
+
+def meta(request: Request, *, prompt: str, seed: int, not_applied: Sequence[str]) -> dict[str, object]:
+    """Return what was used, in the service's names: `W`, `H`, `steps` and `n_samples` beside those of the body.
+
+    Args:
+        request: what was asked.
+        prompt: as it went to the model, enhanced or not.
+        seed: of the first image.
+        not_applied: parameters asked for that had no effect.
+    """
+    used = {_RENAMED.get(name, name): value for name, value in request.parameters.items() if name not in _UNECHOED}
+    return (
+        {"negative_prompt": "", "scheduler": None}
+        | used
+        | {
+            "prompt": prompt,
+            "seed": seed,
+            "not_applied": list(not_applied),
+        }
+    )
+
+
+# --- judging ------------------------------------------------------------------------------------------------------
+
+
+def _concern(status: int, payload: object, said: str) -> Concern | None:
+    refuses = _word(payload) in _REFUSING
+    if status in _PASSING or (status >= 500 and status not in _IN_BETWEEN and refuses):
+        return Concern.LATER
+    if status in _ACCOUNT:
+        return Concern.CELL if about_content(said) else Concern.RUN
+    if 300 <= status < 400 or no_such_route(status, payload):
+        return Concern.RUN
+    if 400 <= status < 500:
+        return Concern.CELL
+    if 200 <= status < 300 and refuses:
+        return concern_of(said)
+    return None
+
+
+def _ready(payload: Mapping[str, object], outputs: tuple[str, ...]) -> Ready:
+    meta = payload.get("meta")
+    return Ready(
+        remote_id=_identifier(payload),
+        outputs=outputs,
+        encoded=not _URL.match(outputs[0]),
+        meta=meta if isinstance(meta, Mapping) else {},
+        seconds=_seconds(payload.get("generationTime")),
+    )
+
+
+def _word(payload: object) -> str:
+    status = payload.get("status") if isinstance(payload, Mapping) else None
+    return status.lower() if isinstance(status, str) else ""
+
+
+def _said(payload: object) -> str:
+    """Return the message of an error, whichever way it is spelled and however deep it lies."""
+    if not isinstance(payload, Mapping):
+        return ""
+    found = [payload[name] for name in ("message", "messege", "error", "errors") if payload.get(name)]
+    return "; ".join(_leaves(found[0]))[:LONGEST_MESSAGE] if found else ""
+
+
+def _leaves(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for item in value.values():
+                yield from _leaves(item)
+        case list():
+            for item in value:
+                yield from _leaves(item)
+        case _:
+            yield str(value)
+
+
+def _retry_after(headers: Mapping[str, str], payload: object, *, now: float) -> float | None:
+    hinted = _seconds(payload.get("retry_after")) if isinstance(payload, Mapping) else None
+    if hinted is not None:
+        return hinted
+    header = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    seconds = _seconds(header)
+    if seconds is not None or not header:
+        return seconds
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _identifier(payload: Mapping[str, object]) -> str:
+    value = payload.get("id")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int | str) and not isinstance(value, bool) and str(value).strip():
+        return str(value)
+    return str(payload.get("fetch_result") or "").rstrip("/").rpartition("/")[2]
+
+
+def _native(remote_id: str) -> int | str:
+    return int(remote_id) if _INTEGER.fullmatch(remote_id) else remote_id
+
+
+def _links(payload: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = payload.get(name)
+    found = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(link for link in found if isinstance(link, str) and link)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "(no standard status)"
+
+
+def _shown(payload: object) -> str:
+    text = str(payload)
+    return repr(text if len(text) <= 200 else f"{text[:197]}...")

@@ -1,0 +1,286 @@
+"""Never lose, never pay twice: what workers do with each kind of answer, and what a crash leaves behind."""
+
+import asyncio
+import io
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from runner.client import Client
+from runner.execute import Bench, Cause, Event, Step, Stop, execute, settle
+from runner.ledger import Ledger
+from runner.nouns import Cell, Execution, Limits, Queued, Request, State
+from runner.pace import Budget, Clock
+from runner.vault import Vault
+
+Answer = Callable[[dict[str, object]], Response]
+
+
+def png(shade: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), (shade, shade, shade)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def cell(number: int) -> Cell:
+    request = Request(endpoint="text2img", parameters={"model_id": "any", "prompt": "a house", "seed": number})
+    return Cell(digest=f"{number:064x}", coordinates={"seed": str(number)}, request=request)
+
+
+@dataclass
+class Server:
+    """Answers each POST by a script, the last answer again when the script is over; counts what was asked."""
+
+    script: Sequence[Answer]
+    images: dict[str, bytes] = field(default_factory=dict)
+    posts: list[dict[str, object]] = field(default_factory=list)
+    fetches: int = 0
+    downloads: int = 0
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/api/text2img", self.generate, methods=["POST"]),
+                Route("/api/fetch", self.fetch, methods=["POST"]),
+                Route("/images/{name}", self.image),
+            ]
+        )
+
+    async def generate(self, asked: HttpRequest) -> Response:
+        body = await asked.json()
+        answer = self.script[min(len(self.posts), len(self.script) - 1)]
+        self.posts.append(body)
+        return answer(body)
+
+    async def fetch(self, asked: HttpRequest) -> Response:
+        self.fetches += 1
+        return success({"seed": int((await asked.json())["request_id"])})
+
+    async def image(self, asked: HttpRequest) -> Response:
+        self.downloads += 1
+        return Response(self.images.get(asked.path_params["name"], png(7)), media_type="image/png")
+
+
+def success(body: dict[str, object]) -> Response:
+    link = f"http://target/images/{body['seed']}.png"
+    return JSONResponse(
+        {
+            "status": "success",
+            "id": body["seed"],
+            "generationTime": 0.5,
+            "output": [link],
+            "meta": {"seed": body["seed"]},
+        }
+    )
+
+
+def processing(body: dict[str, object]) -> Response:
+    return JSONResponse({"status": "processing", "id": body["seed"], "eta": 2, "output": []})
+
+
+def busy(_: dict[str, object]) -> Response:
+    return JSONResponse({"status": "error", "message": "queue is full", "retry_after": 3}, status_code=429)
+
+
+def bad(_: dict[str, object]) -> Response:
+    return JSONResponse({"status": "error", "message": "width must be between 256 and 1024"}, status_code=400)
+
+
+def no_credit(_: dict[str, object]) -> Response:
+    return JSONResponse({"status": "error", "message": "not enough credits"}, status_code=402)
+
+
+def gateway(_: dict[str, object]) -> Response:
+    return Response("<html>bad gateway</html>", status_code=502)
+
+
+def empty(_: dict[str, object]) -> Response:
+    return JSONResponse({"status": "error", "message": "prompt was flagged by the content policy"})
+
+
+class Time:
+    """A clock that moves only when someone sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.slept: list[float] = []
+
+    def clock(self) -> Clock:
+        return Clock(now=self.read, elapsed=self.read, sleep=self.sleep, random=random.Random(1))
+
+    def read(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.slept.append(seconds)
+            self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def bench(
+    server: Server, run: Path, *, limits: Limits | None = None, time: Time | None = None
+) -> AsyncIterator[Bench]:
+    clock = (time or Time()).clock()
+    transport = httpx.ASGITransport(app=server.app(), raise_app_exceptions=False)
+    vault = Vault(run)
+    async with httpx.AsyncClient(transport=transport, base_url="http://target/api") as http:
+        with Ledger(run / "ledger.sqlite") as ledger:
+            yield Bench(
+                client=Client(http, load=vault.load_input, clock=clock),
+                ledger=ledger,
+                vault=vault,
+                budget=Budget(limits or Limits(), price=0.01, started=clock.elapsed()),
+                clock=clock,
+            )
+
+
+def swept(
+    server: Server, run: Path, cells: Sequence[Cell], execution: Execution | None = None, **options: object
+) -> tuple[dict[str, State], Stop]:
+    async def sweeping() -> tuple[dict[str, State], Stop]:
+        stop = Stop()
+        async with bench(server, run, **options) as tools:  # type: ignore[arg-type]  # options are bench's own
+            await execute(cells, tools, execution or Execution(concurrency=2), stop)
+            return {digest: standing.state for digest, standing in tools.ledger.standings().items()}, stop
+
+    return asyncio.run(sweeping())
+
+
+def test_an_immediate_answer_and_a_queued_one_both_end_as_images_in_the_vault(tmp_path: Path) -> None:
+    server = Server([success, processing])
+    states, stop = swept(server, tmp_path, [cell(1), cell(2)])
+    assert states == {cell(1).digest: State.MADE, cell(2).digest: State.MADE}
+    assert (len(server.posts), server.fetches, server.downloads, stop.cause) == (2, 1, 2, None)
+    assert [path.read_bytes() for path in (tmp_path / "images").rglob("*.png")] == [png(7)]
+
+
+def test_a_busy_target_is_asked_again_when_it_says(tmp_path: Path) -> None:
+    time = Time()
+    states, _ = swept(Server([busy, busy, success]), tmp_path, [cell(1)], time=time)
+    assert states == {cell(1).digest: State.MADE}
+    assert time.slept[:2] == [3, 3]
+
+
+def test_attempts_of_one_means_one(tmp_path: Path) -> None:
+    server = Server([busy])
+    states, _ = swept(server, tmp_path, [cell(1)], Execution(attempts=1))
+    assert (states, len(server.posts)) == ({cell(1).digest: State.FAILED}, 1)
+
+
+def test_a_refusal_of_this_cell_is_an_outcome_and_the_others_go_on(tmp_path: Path) -> None:
+    server = Server([bad, success])
+    states, stop = swept(server, tmp_path, [cell(1), cell(2)], Execution(concurrency=1))
+    assert states == {cell(1).digest: State.REFUSED, cell(2).digest: State.MADE}
+    assert (len(server.posts), stop.cause) == (2, None)
+
+
+def test_a_content_refusal_in_a_200_is_a_result_and_not_tried_again(tmp_path: Path) -> None:
+    server = Server([empty])
+    states, _ = swept(server, tmp_path, [cell(1)])
+    assert (states, len(server.posts)) == ({cell(1).digest: State.REFUSED}, 1)
+
+
+def test_a_refusal_of_the_run_stops_it_at_once(tmp_path: Path) -> None:
+    server = Server([no_credit])
+    _, stop = swept(server, tmp_path, [cell(number) for number in range(50)], Execution(concurrency=1))
+    assert (stop.cause, stop.reason, len(server.posts)) == (Cause.TARGET, "not enough credits", 1)
+
+
+def test_an_answer_that_may_hide_a_paid_picture_is_unknown_and_never_sent_again(tmp_path: Path) -> None:
+    server = Server([gateway])
+    states, _ = swept(server, tmp_path, [cell(1)])
+    again, _ = swept(server, tmp_path, [])
+    assert (states, again) == ({cell(1).digest: State.UNKNOWN}, {cell(1).digest: State.UNKNOWN})
+    assert len(server.posts) == 1
+
+
+def test_a_broken_image_is_downloaded_again_and_never_bought_again(tmp_path: Path) -> None:
+    server = Server([success], images={"1.png": png(7)[:60]})
+    states, _ = swept(server, tmp_path, [cell(1)])
+    assert (states, len(server.posts), server.downloads) == ({cell(1).digest: State.FAILED}, 1, 3)
+    assert not (tmp_path / "images").exists()
+
+
+def test_a_limit_is_reserved_before_a_send(tmp_path: Path) -> None:
+    server = Server([success])
+    states, stop = swept(
+        server, tmp_path, [cell(number) for number in range(50)], Execution(concurrency=8), limits=Limits(cost=0.05)
+    )
+    assert (len(server.posts), len(states), stop.cause) == (5, 5, Cause.LIMIT)
+    assert stop.reason == "stopped by the limit of 0.05 for cost"
+
+
+def test_a_rate_spaces_sends(tmp_path: Path) -> None:
+    time = Time()
+    swept(
+        Server([success]),
+        tmp_path,
+        [cell(number) for number in range(4)],
+        Execution(concurrency=1, rate=0.5),
+        time=time,
+    )
+    assert time.slept == [2, 2, 2]
+
+
+def test_what_is_in_flight_when_the_user_stops_is_finished(tmp_path: Path) -> None:
+    async def sweeping() -> tuple[int, int]:
+        server, stop = Server([success]), Stop()
+
+        def interrupt(event: Event) -> None:
+            if event.step is Step.SENT:
+                stop.because(Cause.USER, "interrupted")
+
+        async with bench(server, tmp_path) as tools:
+            watched = Bench(
+                client=tools.client,
+                ledger=tools.ledger,
+                vault=tools.vault,
+                budget=tools.budget,
+                clock=tools.clock,
+                watch=interrupt,
+            )
+            await execute([cell(number) for number in range(9)], watched, Execution(concurrency=1), stop)
+            states = [standing.state for standing in tools.ledger.standings().values()]
+            return len(server.posts), states.count(State.MADE)
+
+    assert asyncio.run(sweeping()) == (1, 1)
+
+
+def test_what_was_accepted_before_a_crash_is_fetched_and_not_bought(tmp_path: Path) -> None:
+    server = Server([success])
+
+    async def crash_then_settle() -> State:
+        async with bench(server, tmp_path) as tools:
+            attempt = tools.ledger.begin(cell(5), now=1.0)
+            tools.ledger.accept(attempt, Queued(remote_id="5"))
+        async with bench(server, tmp_path) as tools:
+            await settle(tools.ledger.open_attempts(), tools, in_process=False)
+            return tools.ledger.standing(cell(5).digest).state
+
+    assert asyncio.run(crash_then_settle()) is State.MADE
+    assert (len(server.posts), server.fetches) == (0, 1)
+
+
+@pytest.mark.parametrize(("in_process", "state"), [(False, State.UNKNOWN), (True, State.PENDING)])
+def test_what_was_sent_before_a_crash_is_unknown_unless_the_server_crashed_along(
+    in_process: bool, state: State, tmp_path: Path
+) -> None:
+    async def crash_then_settle() -> State:
+        async with bench(Server([success]), tmp_path) as tools:
+            tools.ledger.begin(cell(5), now=1.0)
+            await settle(tools.ledger.open_attempts(), tools, in_process=in_process)
+            return tools.ledger.standing(cell(5).digest).state
+
+    assert asyncio.run(crash_then_settle()) is state
