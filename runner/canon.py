@@ -55,6 +55,7 @@ def number(value: float) -> int | float:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+_SCALARS = frozenset({str, int, bool, type(None)})
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -64,8 +65,11 @@ def _plain(value: Any) -> Any:
             return value
         case float():
             return number(value)
-        case Mapping():
-            return {_key(key): _plain(item) for key, item in value.items()}
+        case Mapping():  # scalars are most of what is spelled, and a call for each would be most of the time
+            return {
+                key if type(key) is str else _key(key): item if type(item) in _SCALARS else _plain(item)
+                for key, item in value.items()
+            }
         case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             return [_plain(item) for item in value]
         case _:

@@ -2,19 +2,21 @@
 
     experiment.yaml     as given
     plan.json           frozen before the first send; replaced whole when the experiment is edited and run again
-    manifest.json       versions, git commit, times, the target without secrets
+    manifest.json       versions, git commit, times, the target without secrets; of earlier sessions under `earlier`
     ledger.sqlite       attempts and outcomes
+    lock.sqlite         empty; the process that holds its lock is the run's one writer
     images/ thumbnails/ inputs/
     results.csv, report/index.html
 
-It can be moved, zipped and served as it is: nothing in it names a place outside.
+It can be moved, zipped and served as it is: nothing in it names a place outside, but for a `model_dir` that the
+experiment names itself.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,19 @@ class RunFolder:
         return Vault(self.path)
 
     def freeze(self, plan: Plan, manifest: Mapping[str, Any]) -> None:
-        """Write the plan, the experiment as given and the manifest; whole or not at all, before anything is sent."""
-        write_whole(self.path / "experiment.yaml", plan.experiment.source.encode())
-        write_whole(self.path / "manifest.json", _json(manifest))
+        """Write the plan, the experiment as given and the manifest; each whole or not at all, before anything is sent.
+
+        What the manifest said of an earlier session is kept: its pictures were made with what it names.
+        """
+        before = self.manifest()
+        earlier = [*before.pop("earlier", []), *([before] if before else [])]
+        if plan.experiment.source:
+            write_whole(self.path / "experiment.yaml", plan.experiment.source.encode())
+        write_whole(self.path / "manifest.json", _json({**manifest, **({"earlier": earlier} if earlier else {})}))
         write_whole(self.path / "plan.json", _json(plan.freeze()))
 
     def note(self, **facts: object) -> None:
-        """Add facts to the manifest."""
+        """Add facts to the manifest of this session."""
         write_whole(self.path / "manifest.json", _json(self.manifest() | facts))
 
     def write(self, name: str, data: bytes) -> Path:
@@ -62,10 +70,10 @@ class RunFolder:
         return self.path / name
 
     def plan(self) -> Plan:
-        """Return the frozen plan.
+        """Return the frozen plan, with the experiment's text as given.
 
         Raises:
-            RunFolderError: there is none, or another version wrote it.
+            RunFolderError: there is none, another version wrote it, or it was changed since.
         """
         path = self.path / "plan.json"
         if not path.is_file():
@@ -74,14 +82,21 @@ class RunFolder:
                 "give the path of one"
             )
         try:
-            return Plan.thaw(json.loads(path.read_bytes()))
-        except (ValueError, KeyError, TypeError) as error:
+            plan = Plan.thaw(_read(path))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise RunFolderError(f"{path}: {error}; run the experiment again with this sweep") from error
+        source = self.path / "experiment.yaml"
+        text = source.read_text(encoding="utf-8") if source.is_file() else ""
+        return replace(plan, experiment=replace(plan.experiment, source=text))
 
     def manifest(self) -> dict[str, Any]:
-        """Return the manifest, empty when the folder has none."""
+        """Return the manifest, empty when the folder has none.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
         path = self.path / "manifest.json"
-        return dict(json.loads(path.read_bytes())) if path.is_file() else {}
+        return _read(path) if path.is_file() else {}
 
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
@@ -100,9 +115,14 @@ class RunFolder:
         """Open the ledger as its one writer.
 
         Raises:
-            RunFolderError: another process writes to this folder.
+            RunFolderError: another process writes to this folder, or nobody can.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: {error.strerror}; a run needs a folder to write to: choose another with --out"
+            ) from error
         with _locked(self.path / "lock.sqlite"), Ledger(self.ledger_path) as ledger:
             yield ledger
 
@@ -110,19 +130,33 @@ class RunFolder:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a folder's lock: an exclusive SQLite transaction, which ends with the process however it ends."""
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
+    with ExitStack() as held:
         try:
+            lock = held.enter_context(closing(sqlite3.connect(path, timeout=0, isolation_level=None)))
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise RunFolderError(
-                    f"{path}: {error}; the folder must be writable: choose another with --out"
+                    f"{path.parent}: another `sweep` is writing to this run; a run has one writer: "
+                    "wait for it, stop it, or choose another folder with --out"
                 ) from error
             raise RunFolderError(
-                f"{path.parent}: another `sweep` is writing to this run; a run has one writer: "
-                "wait for it, stop it, or choose another folder with --out"
+                f"{path}: {error}; the folder must be writable, and this file is the run's lock: "
+                "delete it, or choose another folder with --out"
             ) from error
         yield
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RunFolderError(
+            f"{path}: {error}; the file is damaged: run the experiment again with this sweep"
+        ) from error
+    if not isinstance(found, dict):
+        raise RunFolderError(f"{path}: no JSON object; the file is damaged: run the experiment again with this sweep")
+    return found
 
 
 def _json(value: object) -> bytes:

@@ -11,54 +11,63 @@ from typing import Any
 import pandas as pd
 
 from runner.ledger import PENDING, Standing
-from runner.nouns import Picture, State
+from runner.nouns import Endpoint, Picture, State
 from runner.plan import Placement, Plan
 from runner.schema import did_you_mean, endpoint_schema
 from runner.vault import image_path, thumbnail_path
 
-RECORD = ("cell", "outcome", "reason", "attempts", "reused_from", "sample", "image", "thumbnail", "sha256", "seconds")
-"""Columns that tell what became of a cell; the axes stand before them and the request's parameters after them."""
+RECORD = {
+    "cell": "string",
+    "outcome": "string",
+    "reason": "string",
+    "attempts": "Int64",
+    "reused_from": "string",
+    "sample": "Int64",
+    "image": "string",
+    "thumbnail": "string",
+    "sha256": "string",
+    "seconds": "Float64",
+}
+"""Columns that tell what became of a cell, with their types; the axes stand before them, the request's parameters after."""
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet read a text as a formula (OWASP, "CSV Injection")."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet read a text as a formula (OWASP, "CSV Injection"), in both widths."""
 
 
 def frame(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     """Return the tidy table of a run.
 
     Columns: each axis that is no parameter by its name (the point's label), then `RECORD`, then every parameter of the
-    endpoint. `seconds` is the server's generation time for the whole request; `seed` is the one given or drawn, of the
-    first sample.
+    endpoint; an axis that has the name of a record's column is called `axis.<name>`. Their types are the same whatever
+    happened: whole numbers Int64, other numbers Float64, everything else string. `seconds` is the server's generation
+    time for the whole request; `seed` is the one given or drawn, of the first sample.
     """
-    parameters = list(endpoint_schema(plan.experiment.endpoint).properties)
-    axes = [axis.name for axis in plan.axes if axis.name not in parameters]
+    parameters = _parameter_types(plan.experiment.endpoint)
+    axes = {axis.name: _column(axis.name) for axis in plan.axes if axis.name not in parameters}
+    types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **parameters}
     rows = [row for placement in plan.placements() for row in _rows(placement, standings, axes)]
-    return pd.DataFrame(rows, columns=[*axes, *RECORD, *parameters]).convert_dtypes()
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def summary(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return what became of the cells for each value of some columns, in the order of the table.
 
-    Columns: cells (distinct), made, refused, failed, unknown, pending, p50 and p95 of the seconds an image took.
+    Columns: cells, of them made, refused, failed, unknown, pending, then p50 and p95 of the seconds that a made request
+    took. A cell that stands in several places counts once for each value.
 
     Raises:
-        KeyError: a column is not in the table; the message says which are.
+        KeyError: no column is named, or one that is not in the table; the message says which are.
     """
-    for name in by:
+    names = list(dict.fromkeys(by))
+    for name in names or [""]:
         if name not in table.columns:
             raise KeyError(f"{name!r} is no column of this table{did_you_mean(name, list(table.columns))}")
-    places = table[table["sample"].fillna(0) == 0]
-    groups = places.groupby(list(by), sort=False, dropna=False)
-    counts = {
-        state.value: (places["outcome"] == state.value)
-        .groupby([places[name] for name in by], sort=False, dropna=False)
-        .sum()
-        for state in State
-    }
-    found = pd.DataFrame({"cells": groups["cell"].nunique(), **counts})
-    made = places[places["outcome"] == State.MADE.value]
-    seconds = made.groupby(list(by), sort=False, dropna=False)["seconds"]
-    return found.assign(p50=seconds.quantile(0.5), p95=seconds.quantile(0.95))
+    cells = table.drop_duplicates(list(dict.fromkeys([*names, "cell"])))
+    keys = [cells[name] for name in names]
+    states = {state.value: (cells["outcome"] == state.value).astype("int64") for state in State}
+    counts = pd.DataFrame({"cells": 1, **states}, index=cells.index).groupby(keys, sort=False, dropna=False).sum()
+    seconds = cells["seconds"].where(cells["outcome"] == State.MADE.value).groupby(keys, sort=False, dropna=False)
+    return counts.assign(p50=seconds.quantile(0.5), p95=seconds.quantile(0.95))
 
 
 def shares(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
@@ -102,15 +111,34 @@ def totals(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, int]:
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy in which no text is a formula to a spreadsheet: a quote stands before those that would be."""
+    """Return a copy in which no text is a formula to a spreadsheet: a quote stands before those that would be.
+
+    Lines inside a text end with a line feed, which CSV quotes, so that no text begins a row of its own.
+    """
     text = table.select_dtypes(include=["object", "string"]).columns
-    return table.assign(**{name: table[name].map(_defused, na_action="ignore") for name in text})
+    defused = {name: table[name].map(_defused, na_action="ignore").astype(table[name].dtype) for name in text}
+    return table.assign(**defused).rename(columns=_defused)
 
 
-def _rows(placement: Placement, standings: Mapping[str, Standing], axes: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _parameter_types(endpoint: Endpoint) -> dict[str, str]:
+    return {name: _type(schema) for name, schema in endpoint_schema(endpoint).properties.items()}
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    kinds = schema.get("type", ())
+    if "integer" in kinds or all(isinstance(option, int) for option in schema.get("enum", [""])):
+        return "Int64"
+    return "Float64" if "number" in kinds else "string"
+
+
+def _column(axis: str) -> str:
+    return f"axis.{axis}" if axis in RECORD else axis
+
+
+def _rows(placement: Placement, standings: Mapping[str, Standing], axes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     standing = standings.get(placement.digest, PENDING)
     shared = {
-        **{name: placement.coordinates.get(name) for name in axes},
+        **{column: placement.coordinates.get(name) for name, column in axes.items()},
         **placement.request.parameters,
         "cell": placement.digest,
         "outcome": standing.state.value,
@@ -139,4 +167,9 @@ def _seed(placement: Placement, standing: Standing) -> object:
 
 
 def _defused(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )  # a bare CR ends a row for some readers, and CSV does not quote it
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

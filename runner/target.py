@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -65,17 +65,18 @@ async def open_target(
         InputError: the address is none, or its key's variable is not set.
         EngineMissing: the embedded engine's packages are not installed.
     """
-    provider, key = provider_of(address), resolve_key(address, environ)
+    provider = provider_of(address)
     if address.hosted:
+        key = resolve_key(address, environ)
         timeout = httpx.Timeout(ANSWER, connect=CONNECT)
         async with httpx.AsyncClient(base_url=provider.target, timeout=timeout) as http:
             yield Target(client=Client(http, load=load, key=key), provider=provider)
         return
-    app = create_app(_engine_of(address), replace(IN_PROCESS, key=key))
+    app = create_app(_engine_of(address), IN_PROCESS)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     base_url = f"http://{address.name}{wire.BASES[0]}"
     async with running(app), httpx.AsyncClient(transport=transport, base_url=base_url) as http:
-        yield Target(client=Client(http, load=load, key=key), provider=provider)
+        yield Target(client=Client(http, load=load), provider=provider)
 
 
 def provider_of(address: Address) -> Provider:
@@ -181,16 +182,14 @@ class _Server(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-    except OSError as error:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{host}:{port}: {error.strerror or error}; a free port of this machine is needed: choose another, or 0"
+            f"{host}:{port}: {reason}; an address of this machine and a free port are needed: choose another, or port 0"
         ) from error
-    return listener
 
 
 def _url(listener: socket.socket) -> str:

@@ -454,7 +454,7 @@ def test_an_image_that_never_comes_is_named_without_the_signature_of_its_link() 
         (
             RedirectResponse("file:///etc/passwd"),
             "http://target/a.png",
-            "'file:///etc/passwd' is no http or https link",
+            "'file://target/etc/passwd' is no http or https link",
         ),
         (image(b""), "file:///etc/passwd", "'file:///etc/passwd' is no http or https link"),
         (image(b""), "http://", "'http://' is no http or https link"),

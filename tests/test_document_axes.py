@@ -301,8 +301,10 @@ def test_a_name_that_means_nothing_is_complained_of_once_with_what_it_may_mean()
                                   "add a value or take the axis away")),
         ("{width: 256}", ("2:15: axes.width: this is no axis; write a list of values, or a mapping such as "
                          "{from: 2, to: 14, step: 4}")),
-        ("{width: {a: 1}}", ("2:15: axes.width: this mapping is no axis; write a list of values, or a mapping with "
+        ("{width: {title: a}}", ("2:15: axes.width: this mapping is no axis; write a list of values, or a mapping with "
                             "from and to, values, file, lora and strength, draw or random")),
+        ("{width: {a: 1}}", ("2:16: axes.width.a: unknown key 'a'; known are values, from, to, step, count, scale, file, lora, "
+                            "strength, draw, random, title, description, when")),
         ("{width: {values: [256], titel: x}}", "2:31: axes.width.titel: unknown key 'titel'; did you mean 'title'?"),
         ("{x: [{label: a}]}", "2:12: axes.x.0: a point has value, or set, or lora and strength; write one of them"),
         ("{x: [{a: 1}]}", "2:13: axes.x.0.a: unknown key 'a'; known are value, set, lora, strength, label, description"),

@@ -77,6 +77,11 @@ def test_an_axis_of_another_form_replaces_and_one_of_the_same_form_is_merged(tmp
     assert labels(extended(tmp_path, "axes: {guidance_scale: {count: 3}}"))["guidance_scale"] == ["2", "8", "14"]
 
 
+def test_an_axis_of_another_mapping_form_is_not_mixed_with_the_inherited_one(tmp_path: Path) -> None:
+    child = extended(tmp_path, "axes: {guidance_scale: {values: [3, 4]}}")
+    assert labels(child)["guidance_scale"] == ["3", "4"]
+
+
 def test_of_several_files_later_ones_win_and_the_file_itself_over_all(tmp_path: Path) -> None:
     for name, width, height, samples in (("a", 256, 256, 1), ("b", 264, 264, None)):
         extra = f", samples: {samples}" if samples else ""

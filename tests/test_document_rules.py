@@ -133,7 +133,7 @@ def test_a_layout_names_axes_and_its_baseline_names_points() -> None:
         ("exclude: {ink: 0}", "9:10: exclude: exclude is a list of rules; write [{axis: value}]"),
         ("exclude: [{ink: []}]", "9:17: exclude.0.ink: an empty list holds nowhere; name a value"),
         ("exclude: [{ink: {}}]", "9:17: exclude.0.ink: this asks nothing; write above, below, from, to or not"),
-        ("exclude: [{ink: {abov: 1}}]", "9:18: exclude.0.ink.abov: unknown key 'abov'; did you mean 'above'?"),
+        ("exclude: [{ink: {abov: 0.5}}]", "9:18: exclude.0.ink.abov: unknown key 'abov'; did you mean 'above'?"),
         ("exclude: [{ink: {above: x}}]", "9:25: exclude.0.ink.above: 'x' is not a number"),
         ("exclude: [{ink: [[0]]}]", "9:18: exclude.0.ink.0: one value is needed here: text, a number, yes or no"),
         ("include: [{size: tall}]", "9:18: include.0.size: no point of size is tall; it has square, wide"),

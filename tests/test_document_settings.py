@@ -74,14 +74,20 @@ def test_a_file_whose_name_cannot_be_a_folder_asks_for_one(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("90", None), ("15 min", 900), ("1h30m", 5400), ("2 hours 5 minutes", 7500), ("1.5h", 5400),
-     ("1d", 86400), ("3 days", 259200), ("10sec", 10)],
-)  # fmt: skip
-def test_a_time_is_written_as_people_write_it(text: str, seconds: float | None) -> None:
-    if seconds is None:
-        assert read(f"limits: {{wall: {text}}}").limits.wall == 90
-    else:
-        assert read(f"limits: {{wall: {text}}}").limits.wall == seconds
+    [
+        ("90s", 90),
+        ("90", 90),
+        ("15 min", 900),
+        ("1h30m", 5400),
+        ("2 hours 5 minutes", 7500),
+        ("1.5h", 5400),
+        ("1d", 86400),
+        ("3 days", 259200),
+        ("10sec", 10),
+    ],
+)
+def test_a_time_is_written_as_people_write_it(text: str, seconds: float) -> None:
+    assert read(f"limits: {{wall: {text}}}").limits.wall == seconds
 
 
 @pytest.mark.parametrize(
@@ -132,7 +138,7 @@ KEY = "write ${env:NAME} with the name of an environment variable; a key itself 
         ('target: {key: "${env:A}"}', "2:9: target: a target has either url or embedded; write one of them"),
         ('target: {embedded: , key: "${env:A}"}', ("2:22: target.key: the embedded server asks for no key; take it away, "
                                                    "or write url")),
-        ("target: {url: https://h, kee: a}", None),
+        ("target: {url: https://h, kee: a}", "2:26: target.kee: unknown key 'kee'; known are url, key, embedded"),
         ("name: a/b", ("2:7: name: 'a/b' does not fit; write up to 100 characters without / \\ < > : \" | ? *, "
                       "not beginning with a dot, a dash or a blank")),
         ("name: 12", "2:7: name: 12 is not text"),
@@ -161,10 +167,8 @@ KEY = "write ${env:NAME} with the name of an environment variable; a key itself 
         ("titel: x", "2:1: titel: unknown key 'titel'; did you mean 'title'?"),
     ],
 )  # fmt: skip
-def test_a_setting_that_makes_no_sense_is_one_complaint(text: str, complaint: str | None) -> None:
-    found = told(text)
-    assert len(found) == (2 if complaint is None else 1)
-    assert complaint is None or found == [complaint]
+def test_a_setting_that_makes_no_sense_is_one_complaint(text: str, complaint: str) -> None:
+    assert told(text) == [complaint]
 
 
 @pytest.mark.parametrize(
@@ -186,11 +190,8 @@ def test_a_key_never_stands_in_a_file_and_a_complaint_never_repeats_it(text: str
 
 
 def test_a_key_among_the_parameters_is_not_repeated_either() -> None:
-    (found,) = told("").copy() if False else _told_with_key()
-    assert found == '1:40: parameters.key: the key is no parameter; write target: {url: https://…, key: "${env:NAME}"}'
-
-
-def _told_with_key() -> list[str]:
     with pytest.raises(ExperimentError) as caught:
-        loads("parameters: {model_id: m, prompt: pppp, key: sk-secret}", folder=Path())
-    return [str(caught.value).removeprefix("<text>:")]
+        loads("parameters: {model_id: m, prompt: p, key: sk-secret}", folder=Path())
+    assert str(caught.value) == (
+        '<text>:1:38: parameters.key: the key is no parameter; write target: {url: https://…, key: "${env:NAME}"}'
+    )

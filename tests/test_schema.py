@@ -374,13 +374,13 @@ def test_a_server_that_sees_new_prompts_without_end_does_not_grow() -> None:
     schema = endpoint_schema("img2img")
     for number in range(REMEMBERED + 10):
         assert schema.misfit("seed", number) is None
-    assert len(schema._value_memo) <= REMEMBERED
+    assert len(schema._fitting) <= REMEMBERED
 
 
 def test_a_long_text_is_checked_and_not_remembered() -> None:
     picture = "A" * (LONGEST_REMEMBERED + 1)
     assert list(INPAINT.misfits(LEAST | {"init_image": picture, "lora_model": picture, "lora_strength": "1"})) == []
-    assert not any(picture in key for memo in (INPAINT._value_memo, INPAINT._rule_memo) for key in memo)
+    assert not any(picture in key for memory in (INPAINT._fitting, INPAINT._kept) for key in memory)
 
 
 @pytest.mark.parametrize(

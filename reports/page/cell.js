@@ -29,7 +29,8 @@ function fillCell(book, element, tiles, { zoom, width, height }) {
   }
   const across = Math.min(Math.ceil(Math.sqrt(frames.length)), zoom < 160 ? 2 : 3);
   const shown = frames.length > across * across ? across * across - 1 : frames.length;
-  const slot = { longer: zoom / across, width: width / across, height: height / across };
+  const down = Math.ceil(Math.min(frames.length, across * across) / across);
+  const slot = { longer: zoom / across, width: width / across, height: height / down };
   const nodes = frames.slice(0, shown).map((frame) => frameNode(book, frame, slot));
   if (shown < frames.length) nodes.push(make('span', { class: 'more' }, `+${counted(frames.length - shown)}`));
   element.append(make('div', { class: `mosaic mosaic-${across}` }, ...nodes));

@@ -45,10 +45,10 @@ function fillArrange(book, selects, change) {
   const pair = (inner, outer) => make('div', { class: 'pair' }, ...[inner, outer].map((role) =>
     make('label', { class: `choice ${role}` }, make('span', {}, ROLE_WORDS[role]), selects.get(role))));
   part('arrange').append(pair('x', 'columns'), pair('y', 'rows'));
-  part('swap').addEventListener('click', () => change((view) => ({
+  part('swap').addEventListener('click', () => change((view) => tidy(book, {
     ...view, x: view.y, y: view.x, columns: view.rows, rows: view.columns,
   }), 'push'));
-  part('arrange').hidden = book.axes.length === 0;
+  for (const id of ['arrange', 'swap']) part(id).hidden = book.axes.length === 0;
 }
 
 // -- held points

@@ -144,7 +144,7 @@ function openBook(data) {
     fact: facts.get,
     request: openRecords(data.request, axes),
     answer: openRecords(data.answer, axes),
-    digest: openBlob(data.digests, 8),
+    digest: openBlob(data.digests.base64, data.digests.bytes),
     aspects: aspectsOf(data, starts, frames),
     /** Number of pictures of a tile. */
     pictureCount: (tile) => starts[tile + 1] - starts[tile],

@@ -46,6 +46,11 @@ function breakable(text) {
   return pieces.flatMap((piece, place) => (place ? [make('wbr'), piece] : [piece]));
 }
 
+/** Says something to a reader who listens. */
+function announce(words) {
+  part('announcement').textContent = words;
+}
+
 /** Runs `action` once before the next frame, however often it is asked for meanwhile. */
 function onceAFrame(action) {
   let asked = 0;

@@ -1,11 +1,11 @@
 // ---- grid: only what is near the window becomes elements --------------------------------------------------------------------
 
-const OVERSCAN = 240;
+const OVERSCAN = 140;
 
 /**
  * Shows scenes on the board and keeps the reader's place.
  * @param {object} book
- * @param {(row: number, column: number) => void} open called when a cell is clicked or entered
+ * @param {(row: number, column: number, frame?: number) => void} open called when a cell is clicked or entered
  */
 function createGrid(book, open) {
   const [scroller, board, heads, body] = ['page', 'board', 'heads', 'body'].map(part);
@@ -16,6 +16,7 @@ function createGrid(book, open) {
   /** Replaces the scene; elements are made anew, the scroll position stays where it can. */
   function show(next) {
     scene = next;
+    const focused = body.contains(document.activeElement);
     shown = freshElements();
     const { rows, columns } = scene.arrangement;
     active.row = clamp(active.row, 0, Math.max(0, rows.length - 1));
@@ -24,6 +25,7 @@ function createGrid(book, open) {
     heads.replaceChildren(...fixedHeads(book, scene));
     body.replaceChildren();
     render();
+    if (focused) shown.active?.focus({ preventScroll: true });
   }
 
   function render() {
@@ -78,11 +80,24 @@ function createGrid(book, open) {
     if (!cell) return;
     const [row, column] = [Number(cell.dataset.row), Number(cell.dataset.column)];
     go(row, column);
-    open(row, column);
+    open(row, column, frameUnder(event.target));
   });
 
   scroller.addEventListener('scroll', onceAFrame(render), { passive: true });
-  return { show, render, go, anchor: () => anchorOf(scroller, body, scene), restore: (anchor) => restore(scroller, body, scene, anchor) };
+  return {
+    show,
+    render,
+    go,
+    focus: () => shown.active?.focus({ preventScroll: true }),
+    anchor: () => anchorOf(scroller, body, scene),
+    restore: (anchor) => restore(scroller, body, scene, anchor),
+  };
+}
+
+/** Which of a cell's several pictures an element is; undefined where the cell has one. */
+function frameUnder(element) {
+  const mosaic = element.closest('.mosaic');
+  return mosaic ? [...mosaic.children].indexOf(element.closest('.mosaic > *')) : undefined;
 }
 
 /** Elements by what they show: lane or group numbers. */

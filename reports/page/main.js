@@ -1,13 +1,16 @@
 // ---- main: one view at a time; every change goes through `change`, and the address always says what is shown -----------------------
 
+const REST = 200; // milliseconds
+
 function start() {
   wireTheme();
   const book = openBook(JSON.parse(part('data').textContent));
   const scroller = part('page');
   let scene = null;
   let openedHere = false;
+  let resting = 0;
 
-  const grid = createGrid(book, (row, column) => viewer.open(row, column));
+  const grid = createGrid(book, (row, column, frame) => viewer.open(row, column, frame));
   const viewer = createViewer(book, {
     scene: () => scene,
     moved: (row, column, tile) => {
@@ -17,7 +20,9 @@ function start() {
       adopt({ ...scene.view, cell: book.digest(tile) }, how);
     },
     closed: () => {
+      grid.focus();
       if (scene.view.cell) {
+        clearTimeout(resting);
         if (openedHere) history.back();
         else adopt({ ...scene.view, cell: '' }, 'replace');
       }
@@ -39,11 +44,13 @@ function start() {
     record(view, how);
   }
 
+  /** A step that Back should undo is recorded at once; a drag or a walk once it rests, as browsers limit the pace. */
   function record(view, how) {
+    clearTimeout(resting);
     const address = spellView(book, view);
     if (address === location.hash) return;
     if (how === 'push') history.pushState(null, '', address);
-    else history.replaceState(null, '', address);
+    else resting = setTimeout(() => history.replaceState(null, '', address), REST);
   }
 
   function show(view) {
@@ -67,6 +74,7 @@ function start() {
 
   /** Shows what the address says, after Back, Forward or a link. */
   function follow() {
+    clearTimeout(resting);
     const view = readView(book, location.hash);
     if (!scene || spellView(book, { ...scene.view, cell: '' }) !== spellView(book, { ...view, cell: '' })) show(view);
     else scene = { ...scene, view };

@@ -63,15 +63,15 @@ function sharesHead(axis, states, cells, time) {
   const heads = states.map((state) => make('th', { scope: 'col', class: `number state-${state}` }, icon(state), ` ${state}`));
   const row = make('tr', {},
     make('th', { scope: 'col', class: 'value' }, axis.title),
-    make('th', { scope: 'col', class: 'number' }, 'cells'),
+    make('th', { scope: 'col', class: 'number' }, 'cells (n)'),
     ...heads,
-    make('th', { scope: 'col', class: 'plot' }, make('span', { class: 'plot-title' }, 'How cells ended (number of cells)'), scaleAxis(cells)));
+    make('th', { scope: 'col', class: 'plot' }, make('span', { class: 'plot-title' }, 'Outcomes, in cells'), scaleAxis(cells)));
   if (time) {
     row.append(
       make('th', { scope: 'col', class: 'number' }, 'p50'),
       make('th', { scope: 'col', class: 'number' }, 'p95'),
       make('th', { scope: 'col', class: 'plot' },
-        make('span', { class: 'plot-title' }, 'Time of a request (seconds), p50 to p95, n = made'), scaleAxis(time)));
+        make('span', { class: 'plot-title' }, 'Time of a request in seconds, p50 to p95'), scaleAxis(time)));
   }
   return row;
 }

@@ -51,31 +51,44 @@ function initialView(book) {
   return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '' });
 }
 
-/** Longest axis down, the next across, a third and fourth around them while the page stays readable. */
-function proposeRoles(book) {
+/** Axes with a choice of points that no axis before them gives away, the longest first; those that apply to some cells only last. */
+function leadingAxes(book) {
   const leaders = [];
   book.axes.forEach((axis, place) => {
     if (axis.labels.length > 2 && !leaders.some((other) => book.determines(other, place))) leaders.push(place);
   });
+  const rank = (place) => (book.axes[place].partial ? 0 : book.axes[place].labels.length);
+  return leaders.sort((a, b) => rank(b) - rank(a));
+}
+
+/** Whether a book has so few of its axes' combinations that one point of each would leave most boxes empty. */
+function isSparse(book) {
+  const whole = leadingAxes(book).filter((place) => !book.axes[place].partial);
+  const product = whole.reduce((size, place) => size * (book.axes[place].labels.length - 1), 1);
+  return book.count < 0.3 * product;
+}
+
+/** Longest axis down, the next across, a third and fourth around them while the page stays readable. */
+function proposeRoles(book) {
   const size = (place) => book.axes[place].labels.length - 1;
-  const [first = NOWHERE, second = NOWHERE, third = NOWHERE, fourth = NOWHERE] = leaders.sort((a, b) => size(b) - size(a));
+  const [first = NOWHERE, second = NOWHERE, ...others] = leadingAxes(book);
   if (second === NOWHERE) {
     const only = first === NOWHERE && book.axes.length ? 0 : first;
     return only !== NOWHERE && size(only) > 8 ? [NOWHERE, only, NOWHERE, NOWHERE] : [only, NOWHERE, NOWHERE, NOWHERE];
   }
+  if (isSparse(book)) return [second, first, NOWHERE, NOWHERE];
+  const [third = NOWHERE, fourth = NOWHERE] = others.filter((place) => !book.axes[place].partial);
   const wide = third !== NOWHERE && size(second) * size(third) <= 12;
   return wide ? [second, first, third, fourth] : [second, first, NOWHERE, third];
 }
 
-/** The baseline's point where there is one, else the first; in a sparse book all points, or cells would be empty. */
+/** The baseline's point where there is one, else the first; all points where one would leave boxes empty or hide cells. */
 function initialHeld(book) {
-  const leaders = book.axes.map((_, place) => place).filter((place, _, all) =>
-    !all.some((other) => other < place && book.determines(other, place)));
-  const product = leaders.reduce((size, place) => size * (book.axes[place].labels.length - 1), 1);
-  const sparse = book.count < 0.3 * product;
+  const sparse = isSparse(book);
   return book.axes.map((axis) => {
     const digit = book.baseline.has(axis.name) ? axis.labels.indexOf(book.baseline.get(axis.name), 1) : -1;
-    return sparse ? ALL : Math.max(1, digit);
+    if (digit > 0) return digit;
+    return sparse || axis.partial ? ALL : 1;
   });
 }
 

@@ -14,13 +14,15 @@ function createViewer(book, hooks) {
   let frames = [];
   let pinned = null;
 
-  function open(row, column) {
+  function open(row, column, asked = -1) {
     const { arrangement, view } = hooks.scene();
     const tiles = tilesAt(arrangement, row, column);
     if (!tiles.length) return;
     frames = framesOf(book, tiles);
-    const first = frames.findIndex(({ tile }) => passes(book, view, tile));
-    Object.assign(place, { row, column, frame: Math.max(0, first) });
+    const passing = (frame) => frame && passes(book, view, frame.tile);
+    const wished = dialog.open ? place.frame : asked;
+    const frame = passing(frames[wished]) ? wished : Math.max(0, frames.findIndex(passing));
+    Object.assign(place, { row, column, frame });
     if (!dialog.open) {
       dialog.showModal();
       dialog.focus();
@@ -74,9 +76,16 @@ function createViewer(book, hooks) {
     }
   }
 
-  /** What the shown picture is compared with: the pinned one, else its baseline. */
-  function reference() {
-    return pinned ?? baselineFrame(book, frames[place.frame].tile);
+  function pin() {
+    pinned = pinned ? null : frames[place.frame];
+    showFrame(frames[place.frame], pinned ? 'pinned: hold B over another picture to see this one' : 'no longer pinned');
+  }
+
+  /** Shows what the picture is compared with: the pinned one, else its baseline. */
+  function compare() {
+    const frame = pinned ?? baselineFrame(book, frames[place.frame].tile);
+    if (frame) showFrame(frame, `${pinned ? 'pinned' : 'baseline'}: ${book.title(frame.tile)}`);
+    else showFrame(frames[place.frame], 'nothing to compare with: P pins a picture');
   }
 
   dialog.addEventListener('keydown', (event) => {
@@ -86,11 +95,8 @@ function createViewer(book, hooks) {
       const next = target(event.key, event.shiftKey);
       if (next) open(next.row, next.column);
     } else if (event.key === ',' || event.key === '.') step(event.key === ',' ? -1 : 1);
-    else if (event.key === 'p') pinned = pinned ? unpin() : pin(frames[place.frame]);
-    else if (event.key === 'b' && !event.repeat) {
-      const frame = reference();
-      if (frame) showFrame(frame, `${pinned ? 'pinned' : 'baseline'}: ${book.title(frame.tile)}`);
-    }
+    else if (event.key === 'p') pin();
+    else if (event.key === 'b' && !event.repeat) compare();
   });
   dialog.addEventListener('keyup', (event) => {
     if (event.key === 'b') showFrame(frames[place.frame]);
@@ -106,21 +112,6 @@ function createViewer(book, hooks) {
 }
 
 const DIRECTIONS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-
-function pin(frame) {
-  announce('pinned: hold B over another picture to see this one');
-  return frame;
-}
-
-function unpin() {
-  announce('no longer pinned');
-  return null;
-}
-
-/** Says something to the reader, and to a screen reader. */
-function announce(words) {
-  part('announcement').textContent = words;
-}
 
 function tilesAt(arrangement, row, column) {
   return arrangement.cells.get(row * arrangement.columns.length + column) ?? [];

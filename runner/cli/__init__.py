@@ -4,12 +4,13 @@ Exit: 0 all made; 1 some cells not made; 2 the input is wrong; 3 stopped by a li
 (key, credits); 130 interrupted. Users see one line of an error; `sweep --debug COMMAND` shows the traceback.
 """
 
+import os
 import sys
 
 from runner.cli import experiments, runs, services  # noqa: F401  # importing them adds their commands to `app`, in the order of --help
 from runner.cli.app import app
 from runner.cli.words import complain
-from runner.errors import SweepError
+from runner.errors import InputError, SweepError
 
 __all__ = ["app", "main"]
 
@@ -23,3 +24,12 @@ def main() -> None:
             raise
         complain(str(error))
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read the output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        complain(
+            f"{error.filename or 'sweep'}: {error.strerror or error}; check the path, its folder and the permissions"
+        )
+        sys.exit(InputError.exit_code)

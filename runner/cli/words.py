@@ -44,4 +44,4 @@ def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object
 def _cell(value: object) -> str:
     if value is None or value != value:  # noqa: PLR0124  # NaN is the number that differs from itself
         return "–"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

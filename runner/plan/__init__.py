@@ -6,14 +6,14 @@ everything has been checked; a plan keeps the axes and not the cells, and yields
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.canon import digest
 from runner.errors import InputError
 from runner.nouns import Axis, Cell, Experiment, Provider, Request
 from runner.plan.expand import Combination, combinations, shown_axes
-from runner.plan.frozen import freeze, thaw
+from runner.plan.frozen import essence, freeze, thaw
 from runner.plan.identity import identify
 from runner.plan.resolve import UnresolvedError, resolve
 from runner.schema import EndpointSchema, endpoint_schema
@@ -69,8 +69,11 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Digest of everything that the plan says: which cells, where they stand, how they are sent and shown."""
-        return digest(freeze(self.experiment, self.provider))
+        """Digest of everything that the plan says: which cells, where they stand, how they are sent and shown.
+
+        Where the experiment's files lay on this machine takes no part: what is in them does.
+        """
+        return digest(essence(freeze(self.experiment, self.provider)))
 
     def placements(self) -> Iterator[Placement]:
         """Yield every placement in plan order."""
@@ -88,16 +91,21 @@ class Plan:
 
     def freeze(self) -> dict[str, Any]:
         """Return the plan as JSON."""
-        return freeze(self.experiment, self.provider) | {"digest": self.digest}
+        document = freeze(self.experiment, self.provider)
+        return document | {"survey": asdict(self.survey), "digest": digest(essence(document))}
 
     @classmethod
     def thaw(cls, document: Mapping[str, Any]) -> "Plan":
-        """Return the plan that `freeze` wrote.
+        """Return the plan that `freeze` wrote. It was checked before it was frozen, and is not checked again.
 
         Raises:
-            ValueError: another version wrote it.
+            ValueError: another version wrote it, or it was changed since.
         """
-        return make(*thaw(document))
+        experiment, provider = thaw(document)
+        plan = cls(experiment=experiment, provider=provider, survey=Survey(**document["survey"]))
+        if plan.digest != document["digest"]:
+            raise ValueError(f"the plan was changed since it was frozen: its digest is not {document['digest'][:12]}…")
+        return plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +190,7 @@ def _place(
         request = resolve(experiment, combination, schema)
     except UnresolvedError as error:
         return _Invalid(combination, str(error))
-    if misfit := next(schema.misfits(request.parameters), None):
+    for misfit in schema.misfits(request.parameters):
         return _Invalid(combination, misfit.message)
     return Placement(combination.coordinates, identify(request, provider), request)
 

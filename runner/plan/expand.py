@@ -1,15 +1,19 @@
 """Axes become combinations: the product, zipped axes in lockstep, `when`, `exclude` and `include`.
 
-`include` means what it means in a GitHub Actions matrix: an entry is added to each combination that it does not
-contradict; one that contradicts all of them becomes a combination of its own, with its own keys alone.
+`include` means what it means in a GitHub Actions matrix: an entry is added to each combination that is left after
+`exclude`, unless it would change what an axis says there; what an earlier entry added it may change. An entry that can
+be added to none of them becomes a combination of its own, with its own keys alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from itertools import product
 
-from runner.nouns import Axis, Experiment, Point, Template, Value
-from runner.plan.rules import find, holds, scalar
+from runner.errors import InputError
+from runner.nouns import Axis, Experiment, Point, Value
+from runner.plan.rules import candidates, find, holds
+from runner.schema import endpoint_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,8 @@ class Combination:
 
     Attributes:
         points: by axis name, in the order of the file.
-        extras: parameters or variables that an `include` entry adds.
-        repeats: for axes whose points ask the server to draw the seed: which repetition this is.
+        extras: parameters or variables that `include` entries add.
+        repeat: which repetition this is, for axes whose points leave the seed to the server.
     """
 
     points: Mapping[str, Point]
@@ -33,32 +37,173 @@ class Combination:
 
 
 def combinations(experiment: Experiment) -> Iterator[Combination | None]:
-    """Yield the combinations in plan order (the last axis varies fastest); None in place of each excluded one."""
-    unmatched = list(experiment.include)
-    for combination in _product(experiment):
-        if any(
-            holds(rule, combination.points, _settings(experiment, combination.points)) for rule in experiment.exclude
-        ):
+    """Yield the combinations in plan order (the last axis varies fastest); None in place of each excluded one.
+
+    Raises:
+        InputError: the axes contradict each other.
+    """
+    grid = _Grid(experiment)
+    unmatched = dict(enumerate(experiment.include))
+    for points in grid.product():
+        if any(holds(rule, points, grid.base) for rule in experiment.exclude):
             yield None
             continue
-        extended = combination
-        for entry in experiment.include:
-            if _agrees(entry, combination, experiment):
-                extended = Combination(
-                    extended.points, {**extended.extras, **_beyond(entry, experiment)}, extended.repeat
-                )
-                unmatched = [other for other in unmatched if other is not entry]
-        yield extended
-    for entry in unmatched:
-        yield _alone(entry, experiment)
+        extras: dict[str, Value] = {}
+        for number, entry in enumerate(experiment.include):
+            if _agrees(entry, points, grid.axes):
+                extras.update(_beyond(entry, grid.axes))
+                unmatched.pop(number, None)
+        yield Combination(points, extras, grid.repeat(points))
+    for entry in unmatched.values():
+        points = _named(entry, grid.axes)
+        yield Combination(points, _beyond(entry, grid.axes), grid.repeat(points))
 
 
 def shown_axes(experiment: Experiment) -> tuple[Axis, ...]:
     """Return the axes with the values that only `include` names appended: what a page needs to place every cell."""
-    extra = [_alone(entry, experiment).points for entry in experiment.include]
+    axes = {axis.name: axis for axis in experiment.axes}
+    named = [_named(entry, axes) for entry in experiment.include]
     return tuple(
-        _extended(axis, (points[axis.name] for points in extra if axis.name in points)) for axis in experiment.axes
+        _extended(axis, (points[axis.name] for points in named if axis.name in points)) for axis in experiment.axes
     )
+
+
+class _Grid:
+    """An experiment's axes, checked and made ready to be combined.
+
+    Attributes:
+        axes: by name, in the order of the file.
+        base: what holds where no point says otherwise.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.axes = _by_name(experiment.axes)
+        self.base = {**endpoint_schema(experiment.endpoint).defaults, **experiment.parameters}
+        self._groups = _grouped(self.axes, experiment.zips)
+        self._conditional = _in_order_of_dependence(self.axes)
+        self._repeats = {
+            (axis.name, point.label): number
+            for axis in experiment.axes
+            for number, point in enumerate(point for point in axis.points if point.set.get("seed", 0) is None)
+        }
+
+    def product(self) -> Iterator[dict[str, Point]]:
+        """Yield the points of each combination, by axis name; axes that do not apply are absent."""
+        group_of = {name: number for number, names in enumerate(self._groups) for name in names}
+        columns = [(axis.name, axis.points, group_of[axis.name]) for axis in self.axes.values()]
+        for indices in product(*(range(len(self.axes[names[0]].points)) for names in self._groups)):
+            points = {name: choices[indices[group]] for name, choices, group in columns}
+            if self._conditional:
+                points = self._applying(points)
+                if not self._stands_for_its_like(points, indices):
+                    continue
+            yield points
+
+    def repeat(self, points: Mapping[str, Point]) -> int:
+        """Count the points of an axis before this one that also leave the seed to the server."""
+        if not self._repeats:
+            return 0
+        return next(
+            (self._repeats[key] for name, point in points.items() if (key := (name, point.label)) in self._repeats), 0
+        )
+
+    def _applying(self, points: dict[str, Point]) -> dict[str, Point]:
+        """Leave out the axes whose `when` does not hold. An axis that does not apply says nothing to the others."""
+        hidden = {axis.name for axis in self._conditional}
+        for axis in self._conditional:
+            visible = {name: point for name, point in points.items() if name not in hidden}
+            if holds(axis.when, visible, self.base):
+                hidden.remove(axis.name)
+        return {name: point for name, point in points.items() if name not in hidden}
+
+    def _stands_for_its_like(self, points: Mapping[str, Point], indices: Sequence[int]) -> bool:
+        """Keep the first of the combinations that differ only in axes which do not apply."""
+        return all(
+            index == 0 or any(name in points for name in names)
+            for names, index in zip(self._groups, indices, strict=True)
+        )
+
+
+def _by_name(axes: Iterable[Axis]) -> dict[str, Axis]:
+    found: dict[str, Axis] = {}
+    for axis in axes:
+        labels = {point.label for point in axis.points}
+        if axis.name in found:
+            raise InputError(f"axes: two axes have the name {axis.name!r}; rename one")
+        if not axis.points:
+            raise InputError(f"axes.{axis.name}: an axis without points makes no cells; add one, or leave the axis out")
+        if len(labels) < len(axis.points):
+            raise InputError(f"axes.{axis.name}: two points have the same label; labels tell points apart")
+        found[axis.name] = axis
+    return found
+
+
+def _grouped(axes: Mapping[str, Axis], zips: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    """Return the axes' names in groups that advance together, in the order of the file."""
+    partners: dict[str, Sequence[str]] = {}
+    for names in zips:
+        for name in names:
+            if name not in axes or name in partners:
+                problem = "no axis has that name" if name not in axes else "the axis is in a group already"
+                raise InputError(f"zip: {name!r}: {problem}; a group names axes, and an axis is in one group")
+            partners[name] = names
+        if len({len(axes[name].points) for name in names}) > 1:
+            counts = ", ".join(f"{name} has {len(axes[name].points)}" for name in names)
+            raise InputError(f"zip: axes in lockstep need equally many points; {counts}")
+    return list(dict.fromkeys(tuple(partners.get(name, (name,))) for name in axes))
+
+
+def _in_order_of_dependence(axes: Mapping[str, Axis]) -> list[Axis]:
+    """Return the axes that have a `when`, each behind those that its rule speaks of."""
+    depends = {axis.name: {name for rule in axis.when for name in _setting(rule, axes)} for axis in axes.values()}
+    try:
+        return [axes[name] for name in TopologicalSorter(depends).static_order() if axes[name].when]
+    except CycleError as error:
+        circle = " needs ".join(reversed(error.args[1]))
+        raise InputError(
+            f"axes: whether an axis applies cannot depend on itself, and {circle}; change one of these `when` rules"
+        ) from error
+
+
+def _setting(name: str, axes: Mapping[str, Axis]) -> set[str]:
+    """Return the axes that decide what a name stands for."""
+    if name in axes:
+        return {name}
+    return {
+        axis.name
+        for axis in axes.values()
+        if any(name in point.set or name in point.variables for point in axis.points)
+    }
+
+
+def _agrees(entry: Mapping[str, Value], points: Mapping[str, Point], axes: Mapping[str, Axis]) -> bool:
+    """Return whether an entry changes nothing that an axis says in a combination."""
+    for name, value in entry.items():
+        said = candidates(name, points, {})
+        if (said or name in axes) and value not in said:
+            return False
+    return True
+
+
+def _beyond(entry: Mapping[str, Value], axes: Mapping[str, Axis]) -> dict[str, Value]:
+    return {name: value for name, value in entry.items() if name not in axes}
+
+
+def _named(entry: Mapping[str, Value], axes: Mapping[str, Axis]) -> dict[str, Point]:
+    return {name: _point(axis, entry[name]) for name, axis in axes.items() if name in entry}
+
+
+def _point(axis: Axis, value: Value) -> Point:
+    """Return the point that an entry's value names, or a new one that does what the axis's own points do."""
+    if (known := find(axis, value)) is not None:
+        return known
+    label = "null" if value is None else str(value)
+    loras = {name for point in axis.points for name in point.loras}
+    if len(loras) == 1 and isinstance(value, int | float):
+        return Point(label=label, loras=dict.fromkeys(loras, value))
+    if any(axis.name in point.variables for point in axis.points):
+        return Point(label=label, variables={axis.name: label})
+    return Point(label=label, set={axis.name: value})
 
 
 def _extended(axis: Axis, points: Iterable[Point]) -> Axis:
@@ -71,85 +216,3 @@ def _extended(axis: Axis, points: Iterable[Point]) -> Axis:
         description=axis.description,
         when=axis.when,
     )
-
-
-def _product(experiment: Experiment) -> Iterator[Combination]:
-    groups = _groups(experiment)
-    axes = {axis.name: axis for axis in experiment.axes}
-    for indices in product(*(range(len(group[0].points)) for group in groups)):
-        index = {axis.name: place for group, place in zip(groups, indices, strict=True) for axis in group}
-        points = {name: axes[name].points[index[name]] for name in axes}
-        applying = _applying(experiment, points)
-        if all(_first_of_collapsed(group, applying, index) for group in groups):
-            yield Combination(applying, {}, _repeat(axes, applying, index))
-
-
-def _groups(experiment: Experiment) -> list[tuple[Axis, ...]]:
-    partners = {name: group for group in experiment.zips for name in group}
-    by_name = {axis.name: axis for axis in experiment.axes}
-    groups: list[tuple[Axis, ...]] = []
-    placed: set[str] = set()
-    for axis in experiment.axes:
-        if axis.name not in placed:
-            names = partners.get(axis.name, (axis.name,))
-            groups.append(tuple(by_name[name] for name in names))
-            placed.update(names)
-    return groups
-
-
-def _applying(experiment: Experiment, points: Mapping[str, Point]) -> dict[str, Point]:
-    settings = _settings(experiment, points)
-    return {
-        axis.name: points[axis.name] for axis in experiment.axes if not axis.when or holds(axis.when, points, settings)
-    }
-
-
-def _first_of_collapsed(group: tuple[Axis, ...], applying: Mapping[str, Point], index: Mapping[str, int]) -> bool:
-    """Keep one combination of those that differ only in axes which do not apply."""
-    return any(axis.name in applying for axis in group) or index[group[0].name] == 0
-
-
-def _settings(experiment: Experiment, points: Mapping[str, Point]) -> dict[str, object]:
-    settings: dict[str, object] = dict(experiment.parameters)
-    for point in points.values():
-        settings.update(point.set)
-    return {name: value.source if isinstance(value, Template) else value for name, value in settings.items()}
-
-
-def _repeat(axes: Mapping[str, Axis], applying: Mapping[str, Point], index: Mapping[str, int]) -> int:
-    """Count the points before this one that also leave the seed to the server, so that repetitions stay apart."""
-    for name, point in applying.items():
-        if "seed" in point.set and point.set["seed"] is None:
-            return sum("seed" in other.set and other.set["seed"] is None for other in axes[name].points[: index[name]])
-    return 0
-
-
-def _agrees(entry: Mapping[str, Value], combination: Combination, experiment: Experiment) -> bool:
-    names = {axis.name for axis in experiment.axes}
-    return all(
-        name in combination.points and value in (scalar(name, combination.points[name]), combination.points[name].label)
-        for name, value in entry.items()
-        if name in names
-    )
-
-
-def _beyond(entry: Mapping[str, Value], experiment: Experiment) -> dict[str, Value]:
-    names = {axis.name for axis in experiment.axes}
-    return {name: value for name, value in entry.items() if name not in names}
-
-
-def _alone(entry: Mapping[str, Value], experiment: Experiment) -> Combination:
-    points = {axis.name: _point(axis, entry[axis.name]) for axis in experiment.axes if axis.name in entry}
-    return Combination(points, _beyond(entry, experiment))
-
-
-def _point(axis: Axis, value: Value) -> Point:
-    if (known := find(axis, value)) is not None:
-        return known
-    label = "null" if value is None else str(value)
-    example = axis.points[0]
-    if example.loras and isinstance(value, int | float):
-        return Point(label=label, loras=dict.fromkeys(example.loras, value))
-    if axis.name in example.variables:
-        return Point(label=label, variables={axis.name: label})
-    return Point(label=label, set={axis.name: value})

@@ -27,7 +27,7 @@ def freeze(experiment: Experiment, provider: Provider) -> dict[str, Any]:
     """Return the JSON value of an experiment and who makes its pictures."""
     return {
         "version": PLAN_VERSION,
-        "experiment": _plain(asdict_keeping_templates(experiment)),
+        "experiment": _plain(_said(experiment)),
         "provider": _plain(asdict(provider)),
     }
 
@@ -57,7 +57,15 @@ def thaw(document: Mapping[str, Any]) -> tuple[Experiment, Provider]:
     return Experiment(**said), Provider(**document["provider"])
 
 
-def asdict_keeping_templates(experiment: Experiment) -> dict[str, Any]:
+def essence(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a frozen plan the plan that it is: all but where its files lay on this machine."""
+    experiment = dict(document["experiment"])
+    experiment["inputs"] = sorted(experiment["inputs"])
+    experiment["target"] = {name: value for name, value in experiment["target"].items() if name != "model_dir"}
+    return {"version": document["version"], "experiment": experiment, "provider": document["provider"]}
+
+
+def _said(experiment: Experiment) -> dict[str, Any]:
     """Return the experiment's fields; `dataclasses.asdict` would lose which texts are templates.
 
     Input files keep their names without the folders above them, which mean nothing on another machine.

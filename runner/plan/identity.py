@@ -7,8 +7,10 @@ Takes part: everything that can change a pixel. Left out: how pictures travel an
 neither list fails a test, so that whoever adds one has to decide.
 """
 
-from runner.canon import digest
-from runner.nouns import Provider, Request
+from functools import lru_cache
+
+from runner.canon import digest_bytes, spell
+from runner.nouns import Provider, Request, Value
 
 IDENTITY_VERSION = 1
 """Goes up when the digest of an unchanged request would change; older runs then count as made by another tool."""
@@ -50,16 +52,29 @@ LEFT_OUT = frozenset({"webhook", "track_id", "base64", "temp"})
 
 
 def identify(request: Request, provider: Provider) -> str:
-    """Return the digest that names a cell: 64 hex digits."""
-    parameters = {name: value for name, value in request.parameters.items() if name not in LEFT_OUT}
-    model = provider.models.get(str(parameters.get("model_id")), "")
-    return digest(
-        {
-            "version": IDENTITY_VERSION,
-            "target": provider.target,
-            "model": model,
-            "endpoint": request.endpoint,
-            "parameters": parameters,
-            "repeat": request.repeat,
-        }
+    """Return the digest that names a cell: 64 hex digits. A parameter that is null is one that is not there."""
+    model = provider.models.get(str(request.parameters.get("model_id")), "")
+    parameters = sorted(
+        _spelled(name, value, truth=isinstance(value, bool))
+        for name, value in request.parameters.items()
+        if value is not None and name not in LEFT_OUT
     )
+    beginning, end = _frame(request.endpoint, model, request.repeat, provider.target)
+    return digest_bytes(f"{beginning}{','.join(parameters)}{end}".encode())
+
+
+# What is digested is `canon.spell` of a mapping {endpoint, model, parameters, repeat, target, version}, put together of
+# pieces that most cells of a sweep share; a test holds the two together.
+
+
+@lru_cache(maxsize=4096)
+def _spelled(name: str, value: Value, *, truth: bool) -> str:  # noqa: ARG001  # see the docstring
+    """Return `"name":value`. `truth` tells True from 1, which are one key to a cache."""
+    return spell({name: value})[1:-1]
+
+
+@lru_cache(maxsize=64)
+def _frame(endpoint: str, model: str, repeat: int, target: str) -> tuple[str, str]:
+    """Return what stands before and behind the parameters."""
+    beginning = spell({"endpoint": endpoint, "model": model})[:-1] + ',"parameters":{'
+    return beginning, "}," + spell({"repeat": repeat, "target": target, "version": IDENTITY_VERSION})[1:]

@@ -2,28 +2,33 @@
 
 from collections.abc import Mapping
 
-from runner.nouns import Axis, Criterion, Point, Rule, Value
+from runner.nouns import Axis, Criterion, Point, Rule, Template, Value
 
 
-def holds(rule: Rule, points: Mapping[str, Point], parameters: Mapping[str, object]) -> bool:
+def holds(rule: Rule, points: Mapping[str, Point], base: Mapping[str, object]) -> bool:
     """Return whether every criterion of a rule holds.
 
     Args:
-        rule: criteria by name of an axis or a parameter.
+        rule: criteria by name of an axis, a parameter or a variable.
         points: the combination, by axis name; an axis that does not apply is absent.
-        parameters: the endpoint parameters that the combination sets, for names that are no axis.
+        base: what holds where no point says otherwise: the file's parameters and the endpoint's defaults.
     """
-    return all(meets(criterion, candidates(name, points, parameters)) for name, criterion in rule.items())
+    return all(meets(criterion, candidates(name, points, base)) for name, criterion in rule.items())
 
 
-def candidates(name: str, points: Mapping[str, Point], parameters: Mapping[str, object]) -> tuple[object, ...]:
+def candidates(name: str, points: Mapping[str, Point], base: Mapping[str, object]) -> tuple[object, ...]:
     """Return what a name stands for in a combination: a point's value and its label, or a parameter's value.
 
-    Empty when the axis does not apply and no parameter has the name.
+    Empty when the axis does not apply and no parameter or variable has the name.
     """
     if name in points:
         return (scalar(name, points[name]), points[name].label)
-    return (parameters[name],) if name in parameters else ()
+    for point in reversed([*points.values()]):  # the later axis wins, as it does in the request
+        if name in point.set:
+            return (point.set[name],)
+        if name in point.variables:
+            return (point.variables[name],)
+    return (base[name],) if name in base else ()
 
 
 def scalar(axis: str, point: Point) -> object:
@@ -39,7 +44,7 @@ def scalar(axis: str, point: Point) -> object:
 
 def meets(criterion: Criterion, found: tuple[object, ...]) -> bool:
     """Return whether any of the found spellings meets a criterion (for `noneof`: whether none of them is named)."""
-    if any(_same(value, unwanted) for value in found for unwanted in criterion.noneof):
+    if criterion.noneof and any(_same(value, unwanted) for value in found for unwanted in criterion.noneof):
         return False
     if criterion.anyof and not any(_same(value, wanted) for value in found for wanted in criterion.anyof):
         return False
@@ -55,6 +60,8 @@ def find(axis: Axis, value: Value) -> Point | None:
 
 
 def _same(one: object, other: object) -> bool:
+    if isinstance(one, Template):
+        return one.source == other
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 

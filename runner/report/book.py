@@ -12,7 +12,7 @@ class Tile:
 
     Attributes:
         coordinates: point label by axis name; an axis that does not apply is absent.
-        digest: the cell's identity, lower-case hex digits; the page shows the first sixteen.
+        digest: the cell's identity, lower-case hex digits; the page shows the first sixteen where they tell cells apart.
         state: how the cell stands.
         reason: why it was not made, in the words of the server or of this package; empty when there is none.
         attempts: how often it was tried.

@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.nouns import Endpoint, Value
 from runner.schema.shelf import bundled, registry, schema_names
-from runner.schema.spelling import LISTS, spelled
+from runner.schema.spelling import LISTS, Speller, speller
 from runner.schema.strict import BodyValidator
 from runner.schema.words import describe, did_you_mean, show
 
@@ -31,11 +31,11 @@ __all__ = [
 ]
 
 REMEMBERED = 16_384
-"""Verdicts that a schema remembers at most: a sweep's axes fit, and a server that is asked for new prompts without end
-does not grow."""
+"""Values and combinations that a schema remembers as checked, at most: a sweep's axes fit, and a server that is asked
+for new prompts without end does not grow."""
 
 LONGEST_REMEMBERED = 1024
-"""Characters of the longest text that a verdict is remembered for: prompts, not pictures in base64."""
+"""Characters of the longest text that is remembered: prompts, not pictures in base64."""
 
 _ABSENT = object()
 
@@ -64,61 +64,76 @@ class EndpointSchema:
     required: tuple[str, ...]
     rules: tuple[Mapping[str, Any], ...]
     defaults: Mapping[str, Value] = field(init=False, compare=False)
-    _value_memo: dict[tuple[str, type, object], str | None] = field(default_factory=dict, compare=False, repr=False)
-    _rule_memo: dict[tuple[object, ...], tuple[Misfit, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _spellers: Mapping[str, Speller] = field(init=False, compare=False, repr=False)
+    _ruled: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    _fitting: set[tuple[str, object]] = field(default_factory=set, init=False, compare=False, repr=False)
+    _kept: dict[tuple[object, ...], tuple[Misfit, ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         declared = {name: schema.get("default") for name, schema in self.properties.items()}
-        defaults = {name: value for name, value in declared.items() if value is not None}
-        object.__setattr__(self, "defaults", defaults)
+        spellers = {name: speller(name, schema) for name, schema in self.properties.items()}
+        object.__setattr__(self, "defaults", {name: value for name, value in declared.items() if value is not None})
+        object.__setattr__(self, "_spellers", spellers)
+        object.__setattr__(self, "_ruled", tuple(sorted({name for rule in self.rules for name in rule["x-names"]})))
 
     def spell(self, name: str, value: object) -> Value:
         """Return the canonical spelling of a parameter's value: 512 for "512", "yes" for true, "0.5,1" for [0.5, 1.0].
 
         A value that has no such spelling is returned as it is, for `misfit` to complain of.
         """
-        return spelled(name, self.properties[name], value)
+        return self._spellers[name](value)
 
     def misfit(self, name: str, value: object) -> str | None:
         """Return what is wrong with one parameter's canonical value, or None."""
         if not isinstance(value, str | int | float | None):
             return f"{show(value)} is not one value ({self.name})"
-        key = (name, type(value), value)
-        if key in self._value_memo:
-            return self._value_memo[key]
+        if (name, value) in self._fitting and not isinstance(value, bool):  # no parameter is a boolean, and True == 1
+            return None
         error = next(BodyValidator(self.properties[name]).iter_errors(value), None)
-        message = error and f"{describe(error)} ({self.name})"
-        _remember(self._value_memo, key, message)
-        return message
+        if error is not None:
+            return f"{describe(error)} ({self.name})"
+        if _rememberable(value):
+            _make_room(self._fitting)
+            self._fitting.add((name, value))
+        return None
 
     def misfits(self, parameters: Mapping[str, Value]) -> Iterator[Misfit]:
-        """Yield everything that the endpoint would refuse about a whole body, in the order of the schema."""
+        """Yield everything that the endpoint would refuse about a body: what is missing, each value, then the rules."""
         for name in self.required:
             if name not in parameters:
                 yield Misfit((name,), f"{name} is required by {self.name}; add it")
-        for name, value in parameters.items():
-            if name not in self.properties:
-                yield Misfit((name,), self.unknown(name))
-            elif message := self.misfit(name, value):
-                yield Misfit((name,), f"{name}: {message}")
-        for index in range(len(self.rules)):
-            yield from self._broken(index, parameters)
+        if not self._all_fit(parameters):
+            for name, value in parameters.items():
+                if name not in self.properties:
+                    yield Misfit((name,), self.unknown(name))
+                elif message := self.misfit(name, value):
+                    yield Misfit((name,), f"{name}: {message}")
+        yield from self._broken(parameters)
 
     def unknown(self, name: str) -> str:
         """Say that a name is no parameter of this endpoint, and which one was probably meant."""
         return f"{name!r} is no parameter of {self.name}{did_you_mean(name, self.properties)}"
 
-    def _broken(self, index: int, parameters: Mapping[str, Value]) -> tuple[Misfit, ...]:
-        rule = self.rules[index]
-        values = [parameters.get(name, _ABSENT) for name in rule["x-names"]]
-        key = (index, *values, *map(type, values))
+    def _all_fit(self, parameters: Mapping[str, Value]) -> bool:
+        """Return whether each value of a body is known to fit, in one comparison of sets."""
         try:
-            if key in self._rule_memo:
-                return self._rule_memo[key]
-        except TypeError:  # a list or a mapping where one value belongs: `misfit` has complained of it
-            return tuple(_break(rule, parameters, self.name))
-        found = tuple(_break(rule, parameters, self.name))
-        _remember(self._rule_memo, key, found)
+            return bool not in map(type, parameters.values()) and parameters.items() <= self._fitting
+        except TypeError:  # a list or a mapping where one value belongs has no hash
+            return False
+
+    def _broken(self, parameters: Mapping[str, Value]) -> tuple[Misfit, ...]:
+        """Return the rules that a body breaks, remembered by the values that they mention."""
+        values = [parameters.get(name, _ABSENT) for name in self._ruled]
+        key = (*values, *map(type, values))
+        rememberable = all(map(_rememberable, values))
+        if rememberable and key in self._kept:
+            return self._kept[key]
+        found = tuple(misfit for rule in self.rules for misfit in _break(rule, parameters, self.name))
+        if rememberable:
+            _make_room(self._kept)
+            self._kept[key] = found
         return found
 
 
@@ -140,12 +155,13 @@ def endpoint_schema(name: Endpoint) -> EndpointSchema:
     )
 
 
-def _remember(memo: dict[Any, Any], key: tuple[object, ...], verdict: object) -> None:
-    if any(isinstance(part, str) and len(part) > LONGEST_REMEMBERED for part in key):
-        return
-    if len(memo) >= REMEMBERED:
-        memo.clear()
-    memo[key] = verdict
+def _rememberable(value: object) -> bool:
+    return len(value) <= LONGEST_REMEMBERED if isinstance(value, str) else not isinstance(value, list | dict)
+
+
+def _make_room(memory: set[Any] | dict[Any, Any]) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
 
 
 def _break(rule: Mapping[str, Any], parameters: Mapping[str, Value], endpoint: str) -> Iterator[Misfit]:

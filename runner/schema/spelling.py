@@ -1,9 +1,10 @@
 """One spelling for each value: 512 for "512", "yes" for true, "0.5,1" for [0.5, 1.0]."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from runner.canon import number
 from runner.nouns import Value
@@ -15,32 +16,26 @@ LONGEST_NUMBER = 40
 """Characters of the longest text that is taken for a number; nothing that an endpoint accepts comes near."""
 
 YES_NO = {"true": "yes", "false": "no", "on": "yes", "off": "no", "yes": "yes", "no": "no"}
-ALIASES = {"algorithm_type": {"dpmsolver++": "dpmsolver+++", None: "none"}}
+ALIASES: Mapping[str, Mapping[str | None, str]] = {"algorithm_type": {"dpmsolver++": "dpmsolver+++", None: "none"}}
 """Other spellings of a value, by parameter: the service's own page spells DPM-Solver++ with three plus signs."""
 
 LISTS = ("lora_model", "lora_strength")
 """Parameters that hold several values, comma-separated."""
 
 
-def spelled(name: str, schema: Mapping[str, Any], value: object) -> Value:
-    """Return the canonical spelling of a parameter's value, or the value as it is when it has none.
+Speller: TypeAlias = Callable[[object], Value]
+"""Brings a value, as a file or a request says it, to its canonical spelling; one that has none stays as it is."""
 
-    Args:
-        name: the parameter.
-        schema: its JSON Schema.
-        value: as a file, a command line or a request body says it.
-    """
+
+def speller(name: str, schema: Mapping[str, Any]) -> Speller:
+    """Return what spells a parameter's values, by its JSON Schema."""
     if name in LISTS:
-        return _list(value, numbers=name == "lora_strength")
-    if isinstance(value, str | None) and value in ALIASES.get(name, {}):
-        return ALIASES[name][value]
+        return _strengths if name == "lora_strength" else _names
+    if name in ALIASES:
+        return partial(_alias, ALIASES[name])
     if schema.get("enum") == ["yes", "no"]:
-        return _yes_no(value)
-    if _wants_number(schema):
-        return _number(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(number(value))
-    return cast("Value", value)
+        return _yes_no
+    return _number if _wants_number(schema) else _text
 
 
 def _wants_number(schema: Mapping[str, Any]) -> bool:
@@ -49,6 +44,15 @@ def _wants_number(schema: Mapping[str, Any]) -> bool:
     return bool({"integer", "number"} & set(kinds)) or all(
         isinstance(option, int) for option in schema.get("enum", [""])
     )
+
+
+def _alias(aliases: Mapping[str | None, str], value: object) -> Value:
+    return aliases.get(value, value) if isinstance(value, str | None) else cast("Value", value)
+
+
+def _text(value: object) -> Value:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(number(cast("float", value))) if is_number else cast("Value", value)
 
 
 def _yes_no(value: object) -> Value:
@@ -64,14 +68,18 @@ def _number(value: object) -> Value:
     return number(value) if isinstance(value, float) else cast("Value", value)
 
 
-def _list(value: object, *, numbers: bool) -> Value:
-    if isinstance(value, str):
-        return ",".join(_item(item.strip(), numbers=numbers) for item in value.split(","))
-    items = value if isinstance(value, Sequence) else (value,)
-    if any(isinstance(item, bool) or not isinstance(item, str | int | float) for item in items):
-        return cast("Value", value)
-    return ",".join(_item(item, numbers=numbers) for item in items)
+def _names(value: object) -> Value:
+    items = _items(value)
+    return cast("Value", value) if items is None else ",".join(str(_text(item)).strip() for item in items)
 
 
-def _item(item: object, *, numbers: bool) -> str:
-    return str(_number(item)) if numbers or isinstance(item, float) else str(item).strip()
+def _strengths(value: object) -> Value:
+    items = _items(value)
+    return cast("Value", value) if items is None else ",".join(str(_number(item)).strip() for item in items)
+
+
+def _items(value: object) -> Sequence[object] | None:
+    """Return the items of a list, of a comma-separated text or of a single value; None where one is no text or number."""
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else (value,)
+    fitting = all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in items)
+    return items if fitting else None

@@ -119,8 +119,6 @@ class Desk:
             raise Rejection(Refused(concern=Concern.LATER, message="the server does not run; try again", status=503))
         if len(self._unfinished) > self._limit:
             raise Rejection(self._full())
-        if not self._unfinished:
-            self._began = self._clock.elapsed()
         job = Job(
             number=self._draw_number(), generations=generations, meta=meta, encoded=encoded, samples=len(generations)
         )

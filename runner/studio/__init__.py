@@ -13,11 +13,9 @@
 
 Run `python -m runner.studio --help`. Needs the extra `local`.
 
-Nothing here talks to a network, and diffusers and transformers are told so before they are imported; their hints about
-optional packages are left out at the same moment, for later is too late.
+Nothing here talks to a network, and diffusers and transformers are told so before they are imported.
 """
 
 import os
 
-for _name, _value in (("HF_HUB_OFFLINE", "1"), ("TRANSFORMERS_VERBOSITY", "error"), ("DIFFUSERS_VERBOSITY", "error")):
-    os.environ.setdefault(_name, _value)
+os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -33,7 +33,7 @@ _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _ACCOUNT = {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
 _NO_ROUTE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 _IN_BETWEEN = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
-_INTEGER = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)
+_INTEGER = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _RENAMED = {"width": "W", "height": "H", "num_inference_steps": "steps", "samples": "n_samples"}
 _UNECHOED = (*IMAGES, "webhook", "track_id")
@@ -256,7 +256,8 @@ def _identifier(payload: Mapping[str, object]) -> str:
 
 
 def _native(remote_id: str) -> int | str:
-    return int(remote_id) if _INTEGER.fullmatch(remote_id) else remote_id
+    exact = _INTEGER.fullmatch(remote_id) and int(remote_id) <= 2**53
+    return int(remote_id) if exact else remote_id
 
 
 def _links(payload: Mapping[str, object], name: str) -> tuple[str, ...]:
