@@ -30,8 +30,12 @@ def serve(
     from runner.target import make_engine, serve_forever
 
     made = make_engine(engine, model_dir=model_dir, device=device)
-    complain(f"http://{host}:{port}/api/v1/enterprise answers until Ctrl-C (models: {', '.join(made.models())})")
-    asyncio.run(serve_forever(made, host=host, port=port, key=key))
+    models = ", ".join(made.models())
+
+    def started(url: str) -> None:
+        complain(f"{url} answers until Ctrl-C (models: {models})")
+
+    asyncio.run(serve_forever(made, host=host, port=port, key=key, started=started))
 
 
 @app.command()
