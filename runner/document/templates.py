@@ -8,11 +8,12 @@ filled here: `runner.plan` does that, once for each cell.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.document.complaints import Complaints, Mistake, closest
 from runner.document.tree import Fields, Items, Node, Scalar, Spot, Unreadable
+from runner.plan.templates import TemplateRefusedError, variables_of
 
 LONGEST_TEMPLATE = 20_000
 """Characters; a prompt has at most 4,000 once it is filled."""
@@ -73,11 +74,13 @@ def variables(scalar: Scalar) -> frozenset[str]:
     try:
         tree = _environment.parse(scalar.text)
         _check_names(tree, scalar.spot)
-        return frozenset(meta.find_undeclared_variables(tree))
+        return variables_of(scalar.text)
     except TemplateSyntaxError as error:
         raise Mistake(
             scalar.spot, f"the template cannot be read: {str(error.message).rstrip('.')}; {EXAMPLE}"
         ) from error
+    except TemplateRefusedError as error:
+        raise Mistake(scalar.spot, f"{error}; {EXAMPLE}") from error
     except (ValueError, RecursionError) as error:
         # Jinja2 lets int() fail on numbers of thousands of digits, and its parser is recursive.
         raise Mistake(scalar.spot, f"the template cannot be read: it is too deep or too large; {EXAMPLE}") from error
