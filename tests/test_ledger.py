@@ -168,6 +168,24 @@ def test_every_step_is_in_the_file_before_the_call_returns(tmp_path: Path) -> No
         assert reader.standing(CELL.digest).state is State.MADE
 
 
+def test_attempts_and_their_pictures_are_read_as_of_one_moment(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as writer, Ledger(path, readonly=True) as reader:
+        attempt = writer.begin(CELL, now=1.0)
+        selects: list[str] = []
+
+        def finish_between_queries(statement: str) -> None:
+            if statement.startswith("SELECT"):
+                selects.append(statement)
+                if len(selects) == 2:
+                    writer.finish(attempt, MADE, now=2.0)
+
+        reader._db.set_trace_callback(finish_between_queries)
+        assert reader.standings() == {CELL.digest: Standing(state=State.PENDING, attempts=1)}
+        assert len(selects) == 2
+        assert reader.standing(CELL.digest).pictures == (PICTURE,)
+
+
 # --- what is final -------------------------------------------------------------------------------------------------
 
 

@@ -272,6 +272,13 @@ def test_a_boolean_is_remembered_apart_from_the_number_that_it_equals() -> None:
     ]
 
 
+def test_a_body_with_a_boolean_is_refused_though_the_number_that_it_equals_is_known_to_fit() -> None:
+    assert list(INPAINT.misfits(LEAST | {"samples": 1})) == []
+    assert list(INPAINT.misfits(LEAST | {"samples": True})) == [
+        Misfit(("samples",), "samples: true is not a whole number from 1 to 4 (inpaint)")
+    ]
+
+
 # --- whole bodies --------------------------------------------------------------------------------------------------
 
 LORA = ("lora_model", "lora_strength")

@@ -1,4 +1,4 @@
-// ---- cell: what lies in one box of the grid ---------------------------------------------------------------------------------
+// ---- cell: what lies in one box of the grid
 
 const THUMBNAIL = 256;
 
@@ -70,9 +70,10 @@ function missingCard(picture) {
 function stateCard(book, tile, { width, height }) {
   const state = STATES[book.states[tile]];
   const reason = book.fact(tile, 'reason');
-  const card = make('div', { class: `card state-${state}`, title: reason ? `${state}: ${reason}` : state }, icon(state));
+  const words = reason ? `${state}: ${reason}` : state;
+  const card = make('div', { class: `card state-${state}`, title: words }, icon(state));
   if (width >= 72) card.append(make('span', { class: 'card-state' }, state));
-  else card.append(make('span', { class: 'unseen' }, reason ? `${state}: ${reason}` : state));
+  else card.append(make('span', { class: 'unseen' }, words));
   if (reason && width >= 96 && height >= 84) card.append(make('span', { class: 'card-reason' }, reason));
   return card;
 }

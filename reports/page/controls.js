@@ -1,4 +1,4 @@
-// ---- controls: where each axis goes, which points are held, how large, which states -----------------------------------------------
+// ---- controls: where each axis goes, which points are held, how large, which states
 
 const ROLE_WORDS = { x: 'Columns', columns: 'by', y: 'Rows', rows: 'by' };
 const TABS_ROOM = 72; // letters, with three more for the space around each label
@@ -86,13 +86,17 @@ function heldSlider(book, axis, change) {
   const range = make('input', { type: 'range', min: 1, max: most, step: 1, 'aria-label': title });
   const said = make('output', { class: 'label-text' });
   const all = make('button', { type: 'button', class: 'plain', title: 'all points together in each cell' }, 'all');
+  const choose = (digit, how) => change((view) => hold(view, axis, digit), how);
   const step = (by, words) => {
-    const button = make('button', { type: 'button', class: 'plain', 'aria-label': `${words} ${title}` }, by < 0 ? '‹' : '›');
-    button.addEventListener('click', () => change((view) => hold(view, axis, clamp(Number(range.value) + by, 1, most)), 'push'));
+    const sign = by < 0 ? '‹' : '›';
+    const button = make('button', { type: 'button', class: 'plain', 'aria-label': `${words} ${title}` }, sign);
+    button.addEventListener('click', () => choose(clamp(Number(range.value) + by, 1, most), 'push'));
     return button;
   };
-  range.addEventListener('input', () => change((view) => hold(view, axis, Number(range.value)), 'replace'));
-  all.addEventListener('click', () => change((view) => hold(view, axis, view.held[axis] === ALL ? Number(range.value) : ALL), 'push'));
+  range.addEventListener('input', () => choose(Number(range.value), 'replace'));
+  all.addEventListener('click', () => {
+    choose(all.getAttribute('aria-pressed') === 'true' ? Number(range.value) : ALL, 'push');
+  });
   const set = make('fieldset', { class: 'tabs slider' }, make('legend', {}, title),
     step(-1, 'previous'), range, step(1, 'next'), said, all);
   set.addEventListener('view', ({ detail: view }) => {

@@ -1,4 +1,4 @@
-// ---- data: the page's JSON as a book that answers questions about tiles --------------------------------------------------
+// ---- data: the page's JSON as a book that answers questions about tiles
 //
 // Names and labels are data: they are looked up in Maps and arrays, never as an object's properties.
 
@@ -67,9 +67,8 @@ function openRecords(records, axes) {
 function openBlob(text, size) {
   const raw = atob(text);
   return (place) => {
-    let hex = '';
-    for (let at = place * size; at < (place + 1) * size; at += 1) hex += raw.charCodeAt(at).toString(16).padStart(2, '0');
-    return hex;
+    const digest = raw.slice(place * size, (place + 1) * size);
+    return Array.from(digest, (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join('');
   };
 }
 

@@ -1,9 +1,10 @@
-// ---- dom: elements without HTML ---------------------------------------------------------------------------------------
+// ---- dom: elements without HTML
 
 /**
- * Makes an element. Text from data becomes text nodes or attribute values; nothing here or below parses HTML.
+ * Makes an element. Text from data becomes text nodes or attribute values; nothing on this page parses HTML.
  * @param {string} tag
- * @param {Object<string, string|number|boolean>} attributes names are this script's own; false leaves one out, except in aria-…
+ * @param {Object<string, string|number|boolean>} attributes names are this script's own; false leaves one out, except
+ *   where its name starts with aria-
  * @param {...(Node|string)} children
  */
 function make(tag, attributes = {}, ...children) {

@@ -1,4 +1,4 @@
-// ---- label: the words along the grid, and how much room they need --------------------------------------------------------
+// ---- label: the words along the grid, and how much room they need
 
 const SPACES = { gap: 8, groupGap: 28, band: 0 };
 const BAND_HEIGHT = 38;
@@ -96,9 +96,9 @@ function stage(book, view, arrangement, room) {
 function stubWidth(book, view, { rows }, width) {
   if (view.y === NOWHERE) return 0;
   const sizes = measureDigits(book, view.y, rows, 'inner', 'row-label', 0);
-  const [name] = measure([breakable(book.axes[view.y].title)], 'axis-name', 0);
+  const [name] = measure([[...breakable(book.axes[view.y].title), '\u00a0↓']], 'axis-name', 0);
   const most = clamp(0.24 * width, 76, 180);
-  return Math.ceil(clamp(Math.max(largest(sizes, 'width'), name.width + 14), 32, most));
+  return Math.ceil(clamp(Math.max(largest(sizes, 'width'), name.width + 8), 32, most));
 }
 
 function headSizes(book, view, { columns: lanes }, columns) {

@@ -1,4 +1,4 @@
-// ---- layout: which tile lies where, in lanes and in pixels; no elements here ------------------------------------------------
+// ---- layout: which tile lies where, in lanes and in pixels; no elements here
 
 const ZOOM = { least: 48, most: 512, step: 8 };
 
@@ -21,7 +21,8 @@ function arrange(book, view) {
   const columns = collectLanes(book, view.columns, view.x, 0);
   const rows = collectLanes(book, view.rows, view.y, 1);
   const chosen = selection(book, view);
-  const kept = view.show.size ? keepMatching(book, view, chosen, columns, rows) : { columns: columns.lanes, rows: rows.lanes };
+  const every = { columns: columns.lanes, rows: rows.lanes };
+  const kept = view.show.size ? keepMatching(book, view, chosen, columns, rows) : every;
   const [columnAt, rowAt] = [lanePlaces(kept.columns), lanePlaces(kept.rows)];
   const cells = new Map();
   for (const tile of chosen) {
@@ -53,7 +54,7 @@ function selection(book, view) {
   return chosen;
 }
 
-/** All lanes that some tile of the book lies in, in the order of the points; `side` 0 asks for widths, 1 for heights. */
+/** Lanes that some tile of the book lies in, in the order of the points; `side` 0 asks for widths, 1 for heights. */
 function collectLanes(book, outer, inner, side) {
   const digitsOf = (axis) => (axis === NOWHERE ? null : book.axes[axis].digits);
   const [outers, inners] = [digitsOf(outer), digitsOf(inner)];
@@ -101,8 +102,8 @@ function keepMatching(book, view, chosen, columns, rows) {
 
 /** First lanes of the groups: where the outer digit changes. A trailing entry holds the number of lanes. */
 function groupStarts(lanes) {
-  const starts = lanes.map((_, place) => place).filter((place) => !place || lanes[place].outer !== lanes[place - 1].outer);
-  return [...starts, lanes.length];
+  const opens = (place) => !place || lanes[place].outer !== lanes[place - 1].outer;
+  return [...lanes.keys()].filter(opens).concat(lanes.length);
 }
 
 /**

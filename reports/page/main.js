@@ -1,4 +1,4 @@
-// ---- main: one view at a time; every change goes through `change`, and the address always says what is shown -----------------------
+// ---- main: one view at a time; every change goes through `change`, and the address always says what is shown
 
 const REST = 200; // milliseconds
 

@@ -1,4 +1,4 @@
-// ---- summary: how the cells of each point stand and how long they took, one axis at a time --------------------------------------
+// ---- summary: how the cells of each point stand and how long they took, one axis at a time
 
 const SUMMARY_ROWS = 24;
 
@@ -60,20 +60,26 @@ function sharesTable(axis, shown, all) {
 }
 
 function sharesHead(axis, states, cells, time) {
-  const heads = states.map((state) => make('th', { scope: 'col', class: `number state-${state}` }, icon(state), ` ${state}`));
+  const heads = states.map((state) =>
+    make('th', { scope: 'col', class: `number state-${state}` }, icon(state), ` ${state}`));
   const row = make('tr', {},
     make('th', { scope: 'col', class: 'value' }, axis.title),
     make('th', { scope: 'col', class: 'number' }, 'cells (n)'),
     ...heads,
-    make('th', { scope: 'col', class: 'plot' }, make('span', { class: 'plot-title' }, 'Outcomes, in cells'), scaleAxis(cells)));
+    plotHead('Outcomes, in cells', cells),
+  );
   if (time) {
     row.append(
       make('th', { scope: 'col', class: 'number' }, 'p50'),
       make('th', { scope: 'col', class: 'number' }, 'p95'),
-      make('th', { scope: 'col', class: 'plot' },
-        make('span', { class: 'plot-title' }, 'Time of a request in seconds, p50 to p95'), scaleAxis(time)));
+      plotHead('Time of a request in seconds, p50 to p95', time),
+    );
   }
   return row;
+}
+
+function plotHead(title, scale) {
+  return make('th', { scope: 'col', class: 'plot' }, make('span', { class: 'plot-title' }, title), scaleAxis(scale));
 }
 
 function sharesRow(share, states, cells, time) {
@@ -92,7 +98,8 @@ function sharesRow(share, states, cells, time) {
 /** A short label stays on one line; a long one breaks where it can. */
 function valueHead(label) {
   const short = label.length <= 36 && label.trim() !== '';
-  return make('th', { scope: 'row', class: short ? 'value' : 'value long' }, short ? make('bdi', {}, label) : labelText(label));
+  const text = short ? make('bdi', {}, label) : labelText(label);
+  return make('th', { scope: 'row', class: short ? 'value' : 'value long', title: label }, text);
 }
 
 // -- plots
@@ -104,7 +111,7 @@ function valueHead(label) {
 function scaleTo(most, whole) {
   const rough = Math.max(most, whole ? 1 : 1e-3) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const fitting = [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= rough * 0.999);
+  const fitting = [1, 2, 2.5, 3, 5, 10].map((step) => step * power).find((step) => step >= rough * 0.999);
   const step = whole ? Math.max(1, Math.ceil(fitting)) : fitting;
   const count = Math.ceil(most / step - 1e-9) || 1;
   const ticks = Array.from({ length: count + 1 }, (_, place) => place * step);
@@ -126,14 +133,16 @@ function scaleAxis({ ticks, at }) {
 }
 
 function plot(title, ticks, at, ...marks) {
-  const lines = ticks.map((tick) => draw('line', { x1: at(tick), x2: at(tick), y1: '0%', y2: '100%', class: 'grid-line' }));
+  const lines = ticks.map((tick) =>
+    draw('line', { x1: at(tick), x2: at(tick), y1: '0%', y2: '100%', class: 'grid-line' }));
   return draw('svg', { class: 'mark', role: 'img', 'aria-label': title }, draw('title', {}, title), ...lines, ...marks);
 }
 
 function stackedBar(share, states, { ticks, at }) {
   let before = 0;
   const bars = states.filter((state) => share[state]).map((state) => {
-    const bar = draw('rect', { x: at(before), width: at(share[state]), y: '50%', height: 16, transform: 'translate(0 -8)', class: `fill-${state}` });
+    const span = { x: at(before), width: at(share[state]), y: '50%', height: 16, transform: 'translate(0 -8)' };
+    const bar = draw('rect', { ...span, class: `fill-${state}` });
     before += share[state];
     return bar;
   });

@@ -1,4 +1,4 @@
-// ---- view: what the reader has chosen to see, and its spelling in the address ---------------------------------------------
+// ---- view: what the reader has chosen to see, and its spelling in the address
 
 const ROLES = ['x', 'y', 'columns', 'rows'];
 const NOWHERE = -1;
@@ -12,7 +12,7 @@ const ADDRESS_VERSION = '1';
  * @property {number} y axis along the rows, or NOWHERE
  * @property {number} columns axis that groups the columns, or NOWHERE
  * @property {number} rows axis that groups the rows, or NOWHERE
- * @property {number[]} held by axis: the digit shown where the axis is nowhere on the grid; ALL piles its points up in a cell
+ * @property {number[]} held by axis: the digit shown where the axis is nowhere on the grid; ALL piles its points up
  * @property {number} zoom longer side of a picture in CSS pixels; 0 fits the window
  * @property {Set<number>} show states to show; empty shows all
  * @property {string} cell digest of the tile in the viewer, or empty
@@ -45,13 +45,17 @@ function companions(book, axis) {
 
 /** The view that the book asks for, or a sensible one where it does not. */
 function initialView(book) {
-  const asked = ROLES.map((role) => book.axes.findIndex((axis) => axis.name === book.layout[role] && book.layout[role]));
+  const named = (name) => (name ? book.axes.findIndex((axis) => axis.name === name) : NOWHERE);
+  const asked = ROLES.map((role) => named(book.layout[role]));
   const roles = asked.some((axis) => axis !== NOWHERE) ? asked : proposeRoles(book);
   const [x, y, columns, rows] = roles;
   return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '' });
 }
 
-/** Axes with a choice of points that no axis before them gives away, the longest first; those that apply to some cells only last. */
+/**
+ * Axes with a choice of points that no axis before them gives away: the longest first, and last those that apply to
+ * some cells alone.
+ */
 function leadingAxes(book) {
   const leaders = [];
   book.axes.forEach((axis, place) => {
@@ -82,7 +86,7 @@ function proposeRoles(book) {
   return wide ? [second, first, third, fourth] : [second, first, NOWHERE, third];
 }
 
-/** The baseline's point where there is one, else the first; all points where one would leave boxes empty or hide cells. */
+/** The baseline's point where there is one, else the first; all points where one alone would hide too much. */
 function initialHeld(book) {
   const sparse = isSparse(book);
   return book.axes.map((axis) => {
@@ -119,7 +123,7 @@ function hold(view, axis, digit) {
   return { ...view, held: view.held.map((known, other) => (other === axis ? digit : known)) };
 }
 
-/** Spells a view as an address's fragment: axes and points by name, so that old links survive an extended experiment. */
+/** Spells a view as a fragment: axes and points by name, so that old links survive an extended experiment. */
 function spellView(book, view) {
   const words = new URLSearchParams({ v: ADDRESS_VERSION });
   for (const role of ROLES) words.set(role, view[role] === NOWHERE ? '' : book.axes[view[role]].name);
@@ -170,7 +174,7 @@ function readHeld(book, words, initial) {
   });
 }
 
-/** Whether two views show the same axes in the same places, so that the reader's place on the grid still means something. */
+/** Whether two views show the same axes in the same places, so that the reader's place still means something. */
 function sameRoles(a, b) {
   return ROLES.every((role) => a[role] === b[role]);
 }

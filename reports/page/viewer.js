@@ -1,4 +1,4 @@
-// ---- viewer: one picture in full size, and everything known about it ---------------------------------------------------------
+// ---- viewer: one picture in full size, and everything known about it
 
 /**
  * The dialog over the grid.
@@ -40,7 +40,8 @@ function createViewer(book, hooks) {
   }
 
   function showFrame(frame, note = '') {
-    part('stage').replaceChildren(fullPicture(book, frame), ...(note ? [make('p', { class: 'stage-note' }, note)] : []));
+    part('stage').replaceChildren(fullPicture(book, frame));
+    if (note) part('stage').append(make('p', { class: 'stage-note' }, note));
   }
 
   /** Requests beside this one on the grid, to show what differs. */
@@ -58,7 +59,9 @@ function createViewer(book, hooks) {
   function strip() {
     if (frames.length < 2) return [];
     const buttons = frames.slice(0, 64).map((frame, number) => {
-      const button = make('button', { type: 'button', class: 'strip-item', 'aria-pressed': number === place.frame }, frameNode(book, frame, { longer: 56, width: 56, height: 56 }));
+      const small = frameNode(book, frame, { longer: 56, width: 56, height: 56 });
+      const pressed = number === place.frame;
+      const button = make('button', { type: 'button', class: 'strip-item', 'aria-pressed': pressed }, small);
       button.addEventListener('click', () => step(number - place.frame));
       return button;
     });
@@ -161,11 +164,12 @@ function fullPicture(book, { tile, position }) {
 
 function panel(book, frame, neighbours) {
   const { tile } = frame;
+  const route = `Request: POST ${book.fact(tile, 'endpoint')}`;
   return [
     coordinateList(book, tile),
     verdict(book, tile),
     factList(book, frame),
-    ...jsonBlock(`Request: POST ${book.fact(tile, 'endpoint')}`, book.request.entries(tile), differing(book, tile, neighbours)),
+    ...jsonBlock(route, book.request.entries(tile), differing(book, tile, neighbours)),
     ...jsonBlock('Answer', book.answer.entries(tile), new Set()),
   ];
 }
@@ -243,5 +247,6 @@ async function copy(text, shown, button) {
 
 function keyHelp(book) {
   const compare = book.baseline.size ? 'hold B baseline · P pin' : 'P pin, then hold B to compare';
-  return make('p', { class: 'key-help' }, `← → ↑ ↓ move · Shift jumps a group · , . pictures in the cell · ${compare} · Esc close`);
+  const keys = ['← → ↑ ↓ move', 'Shift jumps a group', ', . pictures in the cell', compare, 'Esc close'];
+  return make('p', { class: 'key-help' }, keys.join(' · '));
 }

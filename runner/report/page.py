@@ -31,6 +31,8 @@ SCRIPTS = (
     "layout.js",
     "label.js",
     "cell.js",
+    "pieces.js",
+    "travel.js",
     "grid.js",
     "viewer.js",
     "summary.js",

@@ -125,9 +125,8 @@ class EndpointSchema:
 
     def _broken(self, parameters: Mapping[str, Value]) -> tuple[Misfit, ...]:
         """Return the rules that a body breaks, remembered by the values that they mention."""
-        values = [parameters.get(name, _ABSENT) for name in self._ruled]
-        key = (*values, *map(type, values))
-        rememberable = all(map(_rememberable, values))
+        key = tuple(parameters.get(name, _ABSENT) for name in self._ruled)
+        rememberable = all(map(_rememberable, key))
         if rememberable and key in self._kept:
             return self._kept[key]
         found = tuple(misfit for rule in self.rules for misfit in _break(rule, parameters, self.name))

@@ -1,14 +1,18 @@
-"""One Chromium for a module; a page that complains fails its test.
+"""One Chromium for these tests, and a run folder for their pages; a page that complains fails its test.
 
 Playwright keeps an event loop running, so it must end before other modules run theirs.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from books import axis, book, painted, tiles
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from runner.nouns import Layout, Picture
+from runner.report import write
 
 FLAGS = [
     "--no-sandbox",
@@ -49,3 +53,30 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
     for page in pages:
         page.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="session")
+def pictures(run: Path) -> Mapping[str, Picture]:
+    """Pictures by name, in the run folder that the pages lie in."""
+    shades = {f"shade {shade}": painted(run, 30 * shade) for shade in range(8)}
+    return shades | {"wide": painted(run, 5, (96, 64)), "large": painted(run, 9, (512, 512))}
+
+
+@pytest.fixture(scope="session")
+def report(run: Path) -> Callable[[], Path]:
+    """A new folder for a page, beside the pictures."""
+    numbers = iter(range(1000))
+    return lambda: run / f"report {next(numbers)}"
+
+
+@pytest.fixture(scope="session")
+def four(report: Callable[[], Path], pictures: Mapping[str, Picture]) -> Path:
+    """A page of four axes: three placed by the file, one held."""
+    axes = [axis("scheduler", "ABC"), axis("guidance", [2, 5]), axis("seed", [1, 2]), axis("ink", [0, 1])]
+    layout = Layout(x="scheduler", y="guidance", rows="seed")
+    return write(book(axes, list(tiles(axes, list(pictures.values())[:8])), layout=layout), report())
