@@ -184,16 +184,22 @@ class _Sweep:
         self.bench.watch(Event(step=Step.SENT, cell=cell.digest))
         outcome = await _complete(await self.bench.client.send(cell.request), number, self.bench)
         ledger.finish(number, outcome, now=clock.now())
-        if isinstance(outcome, Refused) and outcome.concern is Concern.RUN:
-            self.stop.because(Cause.TARGET, outcome.message)
+        if isinstance(outcome, Refused):
+            self.bench.budget.release(_images(cell))
+            if outcome.concern is Concern.RUN:
+                self.stop.because(Cause.TARGET, outcome.message)
         return outcome
 
     def reserved(self, cell: Cell) -> bool:
-        images = int(cell.request.parameters.get("samples") or 1)
+        images = _images(cell)
         limit = self.bench.budget.reserve(images, elapsed=self.bench.clock.elapsed())
         if limit:
             self.stop.because(Cause.LIMIT, f"stopped by {limit}")
         return limit is None
+
+
+def _images(cell: Cell) -> int:
+    return int(cell.request.parameters.get("samples") or 1)
 
 
 def _later(outcome: Outcome) -> TypeGuard[Refused]:

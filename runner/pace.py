@@ -127,6 +127,10 @@ class Budget:
         self.images += images
         return None
 
+    def release(self, images: int) -> None:
+        """Give back the images of a request that was refused: nothing was made, and nothing is to be paid."""
+        self.images -= images
+
 
 def _exact(number: float) -> Decimal:
     """Return a number as it is written: ten images at 0.1 cost 1, which binary fractions miss by a hair."""

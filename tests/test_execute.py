@@ -222,6 +222,12 @@ def test_a_limit_is_reserved_before_a_send(tmp_path: Path) -> None:
     assert stop.reason == "stopped by the limit of 0.05 for cost"
 
 
+def test_a_refusal_that_made_nothing_gives_its_cost_back(tmp_path: Path) -> None:
+    server = Server([busy, busy, success])
+    states, stop = swept(server, tmp_path, [cell(1)], limits=Limits(cost=0.01))
+    assert (states, stop.cause, len(server.posts)) == ({cell(1).digest: State.MADE}, None, 3)
+
+
 def test_a_rate_spaces_sends(tmp_path: Path) -> None:
     time = Time()
     swept(

@@ -10,7 +10,21 @@ from runner.document.tree import Fields, Items, Node, Scalar, Source, Spot, Unre
 from runner.document.values import Values
 from runner.nouns import Axis
 
-RESERVED = frozenset({"cell", "outcome", "reason", "image", "sha256", "seconds", "attempts", "reused", "state"})
+RESERVED = frozenset(
+    {
+        "cell",
+        "outcome",
+        "reason",
+        "sample",
+        "image",
+        "thumbnail",
+        "sha256",
+        "seconds",
+        "attempts",
+        "reused_from",
+        "state",
+    }
+)
 """Columns of every table; an axis becomes a column too."""
 
 LONGEST_NAME = 64
