@@ -7,6 +7,7 @@
     │   └── TargetUnavailable   nothing answers at the target's address
     ├── RunFolderError          a run folder cannot be used: locked, newer, damaged           exit 2
     ├── EngineError             an engine cannot do what a request asks
+    │   ├── EngineLost          the process that an engine runs in has died
     │   └── EngineMissing       the engine's optional packages are not installed              exit 2
     └── ImageError              bytes that should be an image are not
 
@@ -80,6 +81,10 @@ class RunFolderError(SweepError):
 
 class EngineError(SweepError):
     """An engine cannot do what a request asks: a model it does not have, a LoRA that does not fit."""
+
+
+class EngineLost(EngineError):
+    """The process that an engine runs in has died; another try starts a new one."""
 
 
 class EngineMissing(EngineError):

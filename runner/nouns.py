@@ -316,7 +316,11 @@ class State(StrEnum):
     PENDING = "pending"
 
 
-# --- what an engine is asked for ----------------------------------------------------------------------------------
+# --- what an engine is asked for, and what it gives ---------------------------------------------------------------
+
+
+SafetyCheckerType: TypeAlias = Literal["sensitive_content_text", "blur", "pixelate", "black"]
+"""How an unsafe picture is hidden."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +338,7 @@ class Generation:
         algorithm_type: "none", or "dpmsolver+++" for the data-prediction solver.
         clip_skip: 1 takes the last hidden layer of the text encoder, 2 the one before it.
         vae: name of another VAE, or empty for the model's own.
+        hide: how the picture is hidden if the model's safety checker finds it unsafe; empty does not look.
     """
 
     endpoint: Endpoint
@@ -355,3 +360,20 @@ class Generation:
     clip_skip: int = 1
     tomesd: bool = True
     vae: str = ""
+    hide: SafetyCheckerType | Literal[""] = ""
+
+
+class Verdict(StrEnum):
+    """What a safety checker said of a picture."""
+
+    UNCHECKED = "unchecked"  # it was not asked, or the model has none
+    SAFE = "safe"
+    UNSAFE = "unsafe"  # the picture is hidden
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One image as an engine gives it: a PNG file, hidden where the verdict is that it is unsafe."""
+
+    png: bytes
+    verdict: Verdict = Verdict.UNCHECKED

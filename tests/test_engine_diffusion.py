@@ -23,7 +23,7 @@ from runner.engine.enhance import additions_of, enhance  # noqa: E402
 from runner.engine.pictures import encode_png, initial_image, repaint_mask  # noqa: E402
 from runner.engine.schedulers import INVERSE, SCHEDULERS  # noqa: E402
 from runner.errors import EngineError, EngineMissing  # noqa: E402
-from runner.nouns import Generation  # noqa: E402
+from runner.nouns import Drawn, Generation  # noqa: E402
 from runner.shipped import shipped  # noqa: E402
 from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png  # noqa: E402
 
@@ -223,14 +223,14 @@ def stock_picture(stock: Any, kind: str, generation: Generation, **inputs: Any) 
 def test_text2img_is_the_picture_of_the_stock_pipeline(shared_engine: DiffusionEngine, stock: Any, name: str) -> None:
     asked = replace(PLAIN, scheduler=name)
     expected = stock_picture(stock, "StableDiffusionPipeline", asked, height=64, width=64)
-    assert shared_engine.generate(asked) == encode_png(expected)
+    assert shared_engine.generate(asked) == Drawn(png=encode_png(expected))
 
 
 def test_img2img_is_the_picture_of_the_stock_pipeline(shared_engine: DiffusionEngine, stock: Any) -> None:
     asked = replace(INPAINT, endpoint="img2img")
     image = initial_image(asked)
     expected = stock_picture(stock, "StableDiffusionImg2ImgPipeline", asked, image=image, strength=0.8)
-    assert shared_engine.generate(asked) == encode_png(expected)
+    assert shared_engine.generate(asked) == Drawn(png=encode_png(expected))
 
 
 def test_inpaint_is_the_picture_of_the_stock_pipeline_over_the_initial_image(
@@ -239,7 +239,7 @@ def test_inpaint_is_the_picture_of_the_stock_pipeline_over_the_initial_image(
     image, mask = initial_image(INPAINT), repaint_mask(INPAINT)
     inputs = {"image": image, "mask_image": mask, "strength": 0.8, "height": 64, "width": 64}
     repainted = stock_picture(stock, "StableDiffusionInpaintPipeline", INPAINT, **inputs)
-    assert shared_engine.generate(INPAINT) == encode_png(Image.composite(repainted, image, mask))
+    assert shared_engine.generate(INPAINT) == Drawn(png=encode_png(Image.composite(repainted, image, mask)))
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != INVERSE])

@@ -12,7 +12,7 @@ from runner.engine.pictures import encode_png, initial_image, repaint_mask
 from runner.engine.schedulers import SCHEDULERS
 from runner.engine.sketch import SketchEngine
 from runner.errors import EngineError
-from runner.nouns import Generation
+from runner.nouns import Drawn, Generation
 from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png
 
 PLAIN = Generation(endpoint="text2img", model_id="any", prompt="a red house", width=64, height=64)
@@ -100,7 +100,7 @@ def image_of(data: bytes, **changes: int) -> Image.Image:
 
 
 def test_equal_pixels_give_equal_png_bytes() -> None:
-    assert encode_png(checkerboard(64, 64)) == encode_png(decoded(png(checkerboard(64, 64))))
+    assert encode_png(checkerboard(64, 64)) == encode_png(decoded(Drawn(png=png(checkerboard(64, 64)))))
 
 
 def test_transparency_is_white_in_an_initial_image_and_keeps_in_a_mask() -> None:

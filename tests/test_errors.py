@@ -9,7 +9,7 @@ from runner import errors
 from runner.errors import Complaint, ExperimentError, SweepError
 
 DRAWN = re.findall(
-    r"^ +([│├└─ ]*)(\w+Error|\w+Unavailable|\w+Missing) .*?(?:exit (\d))?$", errors.__doc__ or "", re.MULTILINE
+    r"^ +([│├└─ ]*)(\w+Error|\w+Unavailable|\w+Missing|\w+Lost) .*?(?:exit (\d))?$", errors.__doc__ or "", re.MULTILINE
 )
 CLASSES = {name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SweepError)}
 

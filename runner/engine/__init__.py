@@ -1,4 +1,4 @@
-"""The Engine protocol: one image in the field's own types becomes one PNG.
+"""The Engine protocol: what one image is, in the field's own types, becomes that image.
 
 sketch      paints the request's digest: no torch, for tests and for laying out a report; chosen by name alone
 diffusion   drives `diffusers` over any folder in its format                         [extra: local]
@@ -7,7 +7,7 @@ diffusion   drives `diffusers` over any folder in its format                    
 from collections.abc import Mapping
 from typing import Protocol
 
-from runner.nouns import Generation
+from runner.nouns import Drawn, Generation
 
 
 class Engine(Protocol):
@@ -27,8 +27,16 @@ class Engine(Protocol):
         """Return the digest of each model by its model_id: part of a cell's identity. Raises EngineMissing."""
         ...
 
-    def generate(self, generation: Generation) -> bytes:
-        """Return one image as PNG. Raises EngineError."""
+    def generate(self, generation: Generation) -> Drawn:
+        """Return one image as PNG. Raises EngineError; EngineLost when trying once more can help."""
+        ...
+
+    def load(self, model_id: str) -> None:
+        """Bring a model into memory, so that its first picture comes as fast as the next. Blocks. Raises EngineError."""
+        ...
+
+    def unload(self) -> None:
+        """Give back the memory that loaded models take; the next picture loads what it needs. Blocks."""
         ...
 
     def enhance(self, prompt: str, model_id: str) -> str:

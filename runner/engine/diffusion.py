@@ -23,7 +23,7 @@ from runner.engine import enhance
 from runner.engine.folders import ModelFolder, ModelLibrary, Stamp
 from runner.engine.pictures import encode_png
 from runner.errors import EngineMissing
-from runner.nouns import Generation
+from runner.nouns import Drawn, Generation
 
 if TYPE_CHECKING:
     from runner.engine import Engine
@@ -64,7 +64,7 @@ class DiffusionEngine:
         """Return the digest of each model by model_id: over all its files, its LoRAs and VAEs among them."""
         return self._library.digests()
 
-    def generate(self, generation: Generation) -> bytes:
+    def generate(self, generation: Generation) -> Drawn:
         """Return one picture as PNG.
 
         As everywhere in diffusers, clip_skip concerns the prompt and not the negative prompt.
@@ -76,7 +76,15 @@ class DiffusionEngine:
                 what diffusers refuses; numbers that left the range of 32-bit floats.
         """
         model = self._model(self._library.folder(generation.model_id))
-        return encode_png(model.picture(generation))
+        return Drawn(png=encode_png(model.picture(generation)))
+
+    def load(self, model_id: str) -> None:
+        """Bring a model into memory. Raises EngineError when there is none, or it cannot be loaded."""
+        self._model(self._library.folder(model_id))
+
+    def unload(self) -> None:
+        """Forget every loaded model."""
+        self._loaded.clear()
 
     def enhance(self, prompt: str, model_id: str) -> str:
         """Return the prompt with the additions of the model's `enhance.json` that it lacks.

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from runner.canon import digest, digest_bytes
 from runner.engine.enhance import Addition, enhance
 from runner.engine.pictures import encode_png, initial_image, repaint_mask
-from runner.nouns import Generation
+from runner.nouns import Drawn, Generation
 
 VERSION: Final = 1
 """Part of the model's digest: it grows whenever the same request would be painted otherwise."""
@@ -56,7 +56,7 @@ class SketchEngine:
         """Return the one model, whose digest is that of the algorithm's version."""
         return {self.name: digest({"engine": self.name, "version": VERSION})}
 
-    def generate(self, generation: Generation) -> bytes:
+    def generate(self, generation: Generation) -> Drawn:
         """Return the painting of a request as PNG.
 
         Raises:
@@ -64,12 +64,18 @@ class SketchEngine:
         """
         painting = _paint(generation)
         if generation.endpoint == "text2img":
-            return encode_png(_annotate(painting, generation))
+            return Drawn(png=encode_png(_annotate(painting, generation)))
         initial = initial_image(generation)
         blended = _annotate(Image.blend(initial, painting, generation.strength), generation)
         if generation.endpoint == "inpaint":
             blended = Image.composite(blended, initial, repaint_mask(generation))
-        return encode_png(blended)
+        return Drawn(png=encode_png(blended))
+
+    def load(self, model_id: str) -> None:
+        """Do nothing: there is nothing to load."""
+
+    def unload(self) -> None:
+        """Do nothing: nothing is loaded."""
 
     def enhance(self, prompt: str, model_id: str) -> str:  # noqa: ARG002 - the protocol's; every model sketches alike
         """Return the prompt with ", detailed" appended, unless it says "detailed" already."""

@@ -1,6 +1,6 @@
 """Routes, start and stop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -11,27 +11,26 @@ from runner import wire
 from runner.engine import Engine
 from runner.nouns import ENDPOINTS
 from runner.server.answers import Handler, answered
-from runner.server.jobs import Desk
+from runner.server.jobs import Desk, Rules
 from runner.server.service import Service, Settings
 
 App: TypeAlias = Starlette
 """The server as an ASGI application; `create_app` makes one."""
 
 
-def create_app(engine: Engine, settings: Settings | None = None) -> App:
-    """Return the endpoint over an engine that nobody else uses.
+def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = None) -> App:
+    """Return the endpoint over an engine, or several with the same models, that nobody else uses.
 
     It makes pictures while it runs: in its lifespan, which ASGI servers call, or inside `running(app)`.
 
     Args:
-        engine: makes the pictures.
+        engines: make the pictures, one at a time each.
         settings: the key, patience, the queue's length, memory.
     """
     settings = settings or Settings()
     desk = Desk(
-        engine,
-        limit=settings.queue_limit,
-        memory=settings.memory,
+        engines if isinstance(engines, Sequence) else [engines],
+        Rules(limit=settings.queue_limit, memory=settings.memory, lifetime=settings.lifetime),
         clock=settings.clock,
         draw_number=settings.draw_number,
     )

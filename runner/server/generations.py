@@ -13,7 +13,6 @@ UNAPPLIED: Mapping[str, object] = {
     "safety_checker": "no",
     "webhook": None,
     "track_id": None,
-    "temp": "no",
     "panorama": "no",
     "self_attention": "no",
     "upscale": "no",

@@ -1,22 +1,26 @@
-"""First in, first out, one picture at a time; what was made stays fetchable for a while.
+"""First in, first out, one picture at a time on each engine; what was made stays fetchable for a while.
 
-The engine blocks, so it runs in one thread of its own behind one queue, and the event loop stays free. A request whose
-client went away is made all the same: it can be fetched. Pictures stay in memory up to a number of bytes in all, the
-oldest are forgotten first, and the queue holds a bounded number of requests, so that memory has a bound. Nothing is
-written to disk: what was accepted ends with the process.
+An engine blocks, so each one runs in a thread of its own, and the event loop stays free. All engines pull pictures from
+one queue: the one that is free takes the next, which is what sending to the least busy comes to. The samples of one
+request can so be made side by side; their bytes do not depend on it. A picture whose engine died under it goes back to
+the head of the queue, up to `MOST_DEATHS` times.
+
+A request whose client went away is made all the same: it can be fetched. Pictures stay in memory up to a number of bytes
+in all, the oldest are forgotten first, and the queue holds a bounded number of requests, so that memory has a bound.
+Nothing is written to disk: what was accepted ends with the process.
 """
 
 import asyncio
 import math
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runner.engine import Engine
-from runner.errors import EngineError
-from runner.nouns import Concern, Generation, Refused
+from runner.errors import EngineError, EngineLost
+from runner.nouns import Concern, Drawn, Generation, Refused, Verdict
 from runner.pace import Clock
 from runner.server.answers import Rejection, bad_request, engine_failed, logger
 
@@ -26,6 +30,32 @@ FIRST_GUESS = 5.0
 MOST_KEPT = 10_000
 """Finished requests that are kept, however small their pictures."""
 
+MOST_DEATHS = 2
+"""Engines that may die over one request before it is taken to be what kills them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is known of a request when it is accepted.
+
+    Attributes:
+        generations: its pictures as the engine is asked for them.
+        meta: what the answer says was used.
+        encoded: whether the pictures are to be answered as base64 text.
+        temporary: whether they are forgotten after a day.
+        base: the server's address as the client wrote it, for links.
+        webhook: where the answer is to be sent, or empty.
+        track_id: what that call carries, so that its receiver knows what it is about.
+    """
+
+    generations: tuple[Generation, ...]
+    meta: Mapping[str, object]
+    encoded: bool = False
+    temporary: bool = False
+    base: str = ""
+    webhook: str = ""
+    track_id: str = ""
+
 
 @dataclass(slots=True, kw_only=True)
 class Job:
@@ -33,56 +63,93 @@ class Job:
 
     Attributes:
         number: the server's name for it.
-        generations: its pictures as the engine is asked for them; dropped when it is done.
-        meta: what the answer says was used.
-        encoded: whether the pictures are to be answered as base64 text.
+        order: what was accepted.
         samples: how many pictures it has in the end.
-        pictures: PNG files, in the order of the samples; empty until the last is made.
+        begun: place of each picture that an engine is at, and the reading of `Clock.elapsed` when it began.
+        drawn: pictures by place, as far as they are made.
         refused: why there will be none.
-        seconds: the engine's time for all samples.
+        seconds: the engines' time for all samples.
+        deaths: engines that died over it.
+        expires: reading of `Clock.now` from which it is forgotten; None is never by time alone.
     """
 
     number: int
-    generations: tuple[Generation, ...]
-    meta: Mapping[str, object]
-    encoded: bool
+    order: Order
     samples: int
-    pictures: tuple[bytes, ...] = ()
+    begun: dict[int, float] = field(default_factory=dict)
+    drawn: dict[int, Drawn] = field(default_factory=dict)
     refused: Refused | None = None
     seconds: float = 0.0
+    deaths: int = 0
+    expires: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pictures(self) -> tuple[bytes, ...]:
+        """Return the PNG files in the order of the samples; empty until the last is made."""
+        return tuple(self.drawn[place].png for place in range(self.samples)) if self.done.is_set() else ()
+
+    @property
+    def unsafe(self) -> bool | None:
+        """Return whether a picture was hidden by the safety checker; None when nothing looked."""
+        verdicts = {drawn.verdict for drawn in self.drawn.values()}
+        return None if verdicts <= {Verdict.UNCHECKED} else Verdict.UNSAFE in verdicts
+
+    @property
+    def waits(self) -> bool:
+        """Whether no engine has begun with it."""
+        return not (self.begun or self.drawn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How much a desk takes in, and how long it keeps what was made.
+
+    Attributes:
+        limit: requests that may wait beside those that are being made.
+        memory: bytes of finished pictures to keep.
+        lifetime: seconds until a temporary request is forgotten.
+    """
+
+    limit: int
+    memory: int
+    lifetime: float
 
 
 class Desk:
     """Takes requests in, has them made in order, and hands out what was made. It belongs to one event loop."""
 
     def __init__(
-        self, engine: Engine, *, limit: int, memory: int, clock: Clock, draw_number: Callable[[], int]
+        self, engines: Sequence[Engine], rules: Rules, *, clock: Clock, draw_number: Callable[[], int]
     ) -> None:
-        """Take an engine that nobody else uses.
+        """Take engines that nobody else uses, all with the same models.
 
         Args:
-            engine: makes the pictures.
-            limit: how many requests may wait beside the one that is being made.
-            memory: bytes of finished pictures to keep.
+            engines: make the pictures, one at a time each.
+            rules: how much is taken in, and how long what was made is kept.
             clock: time.
             draw_number: names a request; never the same name twice, in a later process neither.
         """
-        self.engine = engine
-        self._limit = limit
-        self._memory = memory
+        self.engines = tuple(engines)
+        self.finished: Callable[[Job], None] = _nothing
+        self._rules = rules
         self._clock = clock
         self._draw_number = draw_number
         self._unfinished: OrderedDict[int, Job] = OrderedDict()
         self._kept: OrderedDict[int, Job] = OrderedDict()
+        self._queue: deque[tuple[Job, int]] = deque()
         self._held = 0
         self._arrived: asyncio.Event | None = None
-        self._began = 0.0
         self._pace: float | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine that answers what all know alike: its name, its models, what enhancing does."""
+        return self.engines[0]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Make what comes in, until the block ends; the picture that is being made then is finished, the rest refused.
+        """Make what comes in, until the block ends; pictures that are being made then are finished, the rest refused.
 
         Raises:
             RuntimeError: it runs already.
@@ -90,26 +157,28 @@ class Desk:
         if self._arrived is not None:
             raise RuntimeError("the server runs already; its lifespan or running() starts it, not both")
         self._arrived = asyncio.Event()
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
-        worker = asyncio.create_task(self._work(self._arrived, thread))
+        threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine") for _ in self.engines]
+        workers = [
+            asyncio.create_task(self._work(engine, self._arrived, thread))
+            for engine, thread in zip(self.engines, threads, strict=True)
+        ]
         try:
             yield
         finally:
             self._arrived = None
-            worker.cancel()
-            await asyncio.wait([worker])
-            await asyncio.to_thread(thread.shutdown)
-            while self._unfinished:
-                job = next(iter(self._unfinished.values()))
-                job.refused = Refused(concern=Concern.LATER, message="the server is stopping; try again", status=503)
-                self._finish(job)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
+            for thread in threads:
+                await asyncio.to_thread(thread.shutdown)
+            self._refuse(list(self._unfinished.values()), "the server is stopping; try again")
 
     @property
     def waiting(self) -> int:
-        """Return how many requests wait beside the one that is being made."""
-        return max(0, len(self._unfinished) - 1)
+        """Return how many requests wait beside those that are being made."""
+        return sum(job.waits for job in self._unfinished.values())
 
-    def submit(self, generations: tuple[Generation, ...], meta: Mapping[str, object], *, encoded: bool) -> Job:
+    def submit(self, order: Order) -> Job:
         """Accept a request.
 
         Raises:
@@ -117,18 +186,34 @@ class Desk:
         """
         if self._arrived is None:
             raise Rejection(Refused(concern=Concern.LATER, message="the server does not run; try again", status=503))
-        if len(self._unfinished) > self._limit:
+        if len(self._unfinished) >= self._rules.limit + len(self.engines):
             raise Rejection(self._full())
-        job = Job(
-            number=self._draw_number(), generations=generations, meta=meta, encoded=encoded, samples=len(generations)
-        )
+        job = Job(number=self._draw_number(), order=order, samples=len(order.generations))
         self._unfinished[job.number] = job
+        self._queue.extend((job, place) for place in range(job.samples))
         self._arrived.set()
         return job
 
     def find(self, number: int) -> Job | None:
         """Return a request by its number; None when there never was one, or it is forgotten."""
-        return self._unfinished.get(number) or self._kept.get(number)
+        job = self._unfinished.get(number) or self._kept.get(number)
+        if job is not None and job.expires is not None and self._clock.now() >= job.expires:
+            self._forget(number)
+            return None
+        return job
+
+    def clear(self) -> int:
+        """Refuse what waits, and return how many requests that were; what is being made is finished."""
+        waiting = [job for job in self._unfinished.values() if job.waits]
+        self._refuse(waiting, "the queue was cleared before this request was made; send it again if it is still wanted")
+        return len(waiting)
+
+    def forget_kept(self) -> int:
+        """Forget finished requests and their pictures, and return how many; their links lead nowhere from now on."""
+        kept = list(self._kept)
+        for number in kept:
+            self._forget(number)
+        return len(kept)
 
     def eta(self, job: Job) -> float:
         """Return the seconds until a request is likely made, by the pace of those made before; 0 once it is."""
@@ -136,51 +221,83 @@ class Desk:
             return 0.0
         ahead = 0.0
         for other in self._unfinished.values():
-            ahead += self._likely(other)
+            ahead += sum(self._left(other, place) for place in range(other.samples) if place not in other.drawn)
             if other is job:
                 break
-        current = next(iter(self._unfinished.values()))
-        spent = min(self._clock.elapsed() - self._began, self._likely(current))
-        return round(ahead - spent, 1)
+        return round(ahead / len(self.engines), 1)
 
-    async def _work(self, arrived: asyncio.Event, thread: ThreadPoolExecutor) -> None:
+    async def _work(self, engine: Engine, arrived: asyncio.Event, thread: ThreadPoolExecutor) -> None:
         while True:
-            while not self._unfinished:
+            while not self._queue:
                 arrived.clear()
                 await arrived.wait()
-            job = next(iter(self._unfinished.values()))
-            self._began = self._clock.elapsed()
-            try:
-                job.pictures = await self._pictures(job, thread)
-            except EngineError as error:
-                job.refused = bad_request(str(error)).refused
-            except Exception:  # noqa: BLE001 - one request's fault must not end the server, and it is logged
-                logger.exception("request %d failed", job.number)
-                job.refused = engine_failed()
-            job.seconds = self._clock.elapsed() - self._began
-            self._measure(job)
+            job, place = self._queue.popleft()
+            if not job.done.is_set():
+                await self._draw(job, place, engine, thread)
+
+    async def _draw(self, job: Job, place: int, engine: Engine, thread: ThreadPoolExecutor) -> None:
+        """Have one picture made, and finish its request when it was the last, or when there will be none."""
+        began = job.begun[place] = self._clock.elapsed()
+        generation = job.order.generations[place]
+        refused = None
+        try:
+            drawn = await asyncio.get_running_loop().run_in_executor(thread, engine.generate, generation)
+        except EngineLost as error:
+            refused = self._lost(job, place, error)
+        except EngineError as error:
+            refused = bad_request(str(error)).refused
+        except Exception:  # noqa: BLE001 - one request's fault must not end the server, and it is logged
+            logger.exception("request %d failed", job.number)
+            refused = engine_failed()
+        else:
+            job.drawn[place] = drawn
+            self._measure(self._clock.elapsed() - began, generation)
+        del job.begun[place]
+        job.seconds += self._clock.elapsed() - began
+        if not job.done.is_set() and (refused or len(job.drawn) == job.samples):
+            job.refused = refused
             self._finish(job)
 
-    async def _pictures(self, job: Job, thread: ThreadPoolExecutor) -> tuple[bytes, ...]:
-        loop = asyncio.get_running_loop()
-        return tuple([await loop.run_in_executor(thread, self.engine.generate, each) for each in job.generations])
+    def _lost(self, job: Job, place: int, error: EngineLost) -> Refused | None:
+        """Put a picture whose engine died back to the head of the queue, or return why not."""
+        logger.warning("request %d: %s", job.number, error)
+        job.deaths += 1
+        if job.deaths > MOST_DEATHS:
+            return engine_failed()
+        self._queue.appendleft((job, place))
+        if self._arrived is not None:
+            self._arrived.set()
+        return None
 
-    def _likely(self, job: Job) -> float:
-        return FIRST_GUESS * job.samples if self._pace is None else self._pace * _cost(job)
+    def _left(self, job: Job, place: int) -> float:
+        """Return the seconds that a picture still needs."""
+        likely = FIRST_GUESS if self._pace is None else self._pace * _cost(job.order.generations[place])
+        return likely - min(self._clock.elapsed() - job.begun[place], likely) if place in job.begun else likely
 
-    def _measure(self, job: Job) -> None:
-        if job.pictures:
-            measured = job.seconds / _cost(job)
-            self._pace = measured if self._pace is None else self._pace + 0.3 * (measured - self._pace)
+    def _measure(self, seconds: float, generation: Generation) -> None:
+        measured = seconds / _cost(generation)
+        self._pace = measured if self._pace is None else self._pace + 0.3 * (measured - self._pace)
+
+    def _refuse(self, jobs: Sequence[Job], message: str) -> None:
+        for job in jobs:
+            job.refused = Refused(concern=Concern.LATER, message=message, status=503)
+            self._finish(job)
 
     def _finish(self, job: Job) -> None:
         del self._unfinished[job.number]
-        job.generations = ()
+        job.order = replace(job.order, generations=())
+        job.expires = self._clock.now() + self._rules.lifetime if job.order.temporary else None
+        if job.refused is not None:
+            job.drawn.clear()
         self._kept[job.number] = job
         self._held += _size(job)
         job.done.set()
-        while len(self._kept) > 1 and (self._held > self._memory or len(self._kept) > MOST_KEPT):
-            self._held -= _size(self._kept.popitem(last=False)[1])
+        self.finished(job)
+        while len(self._kept) > 1 and (self._held > self._rules.memory or len(self._kept) > MOST_KEPT):
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, number: int) -> None:
+        self._held -= _size(self._kept.pop(number))
 
     def _full(self) -> Refused:
         wait = float(max(1, math.ceil(self.eta(next(iter(self._unfinished.values()))))))
@@ -192,10 +309,14 @@ class Desk:
         )
 
 
-def _cost(job: Job) -> float:
-    """Return what the time to make a request grows with: pixels times steps, over all its pictures."""
-    return float(sum(each.width * each.height * each.num_inference_steps for each in job.generations))
+def _cost(generation: Generation) -> float:
+    """Return what the time to make a picture grows with: pixels times steps."""
+    return float(generation.width * generation.height * generation.num_inference_steps)
 
 
 def _size(job: Job) -> int:
-    return sum(map(len, job.pictures))
+    return sum(len(drawn.png) for drawn in job.drawn.values())
+
+
+def _nothing(_: Job) -> None:
+    """Do nothing with a finished request."""

@@ -19,7 +19,7 @@ from runner.pace import Clock
 from runner.schema import endpoint_schema
 from runner.server.answers import Handler, Rejection, bad_request, refused, spoken
 from runner.server.generations import SEEDS, generations, not_applied
-from runner.server.jobs import Desk, Job
+from runner.server.jobs import Desk, Job, Order
 from runner.server.reading import fetch_link, read_image, read_json
 
 
@@ -42,6 +42,7 @@ class Settings:
         patience: seconds that an answer waits for its images before it says `processing`; 0 never waits, infinity
             waits for as long as it takes.
         queue_limit: requests that may wait beside the one that is being made; one more is answered with 429.
+        lifetime: seconds that links live where `temp: yes` was asked.
         memory: bytes of finished pictures to keep for links and fetches; the oldest are forgotten first.
         clock: time.
         draw_seed: the seed of a request that leaves it to the server.
@@ -54,6 +55,7 @@ class Settings:
     key: str = field(default="", repr=False)
     patience: float = 25.0
     queue_limit: int = 100
+    lifetime: float = 24 * 3600.0
     memory: int = 256 * 2**20
     clock: Clock = field(default_factory=Clock)
     draw_seed: Callable[[], int] = any_seed
@@ -75,7 +77,7 @@ class Service:
             request = wire.ask(endpoint, await self._body(http))
             if isinstance(request, list):
                 raise bad_request("; ".join(request))
-            job = await self._submit(request)
+            job = await self._submit(request, base=_base(http))
             await self._wait(job)
             return self._answer(job, http, word="error")
 
@@ -153,7 +155,7 @@ class Service:
     async def _models(self) -> Mapping[str, str]:
         return await asyncio.to_thread(self.desk.engine.models)
 
-    async def _submit(self, request: Request) -> Job:
+    async def _submit(self, request: Request, *, base: str) -> Job:
         """Hand a request to the desk, its images read, its prompt enhanced and its seed drawn.
 
         Raises:
@@ -168,8 +170,14 @@ class Service:
             prompt = await asyncio.to_thread(self.desk.engine.enhance, prompt, str(asked["model_id"]))
         seed = self.settings.draw_seed() if seed is None else int(seed)
         meta = wire.meta(request, prompt=prompt, seed=seed, not_applied=not_applied(request))
-        work = generations(request, prompt=prompt, seed=seed, images=images)
-        return self.desk.submit(work, meta, encoded=asked["base64"] == "yes")
+        order = Order(
+            generations=generations(request, prompt=prompt, seed=seed, images=images),
+            meta=meta,
+            encoded=asked["base64"] == "yes",
+            temporary=asked["temp"] == "yes",
+            base=base,
+        )
+        return self.desk.submit(order)
 
     async def _wait(self, job: Job) -> None:
         """Wait for a request, the server's patience long; a client that goes away changes nothing about it."""
@@ -183,18 +191,21 @@ class Service:
     def _answer(self, job: Job, http: HttpRequest, *, word: wire.Word) -> Response:
         if job.refused:
             return refused(job.refused, word=word)
-        base, inert = _base(http), job.meta["not_applied"]
+        order, base = job.order, _base(http)
+        inert = order.meta["not_applied"]
         tip = f"without effect here: {', '.join(inert)}" if isinstance(inert, list) and inert else ""
         links = tuple(f"{base}/images/{job.number}-{place}.png" for place in range(job.samples))
         if not job.done.is_set():
             fetch_result = f"{base}{wire.BASES[0]}/fetch/{job.number}"
             queued = Queued(remote_id=str(job.number), eta=self.desk.eta(job), fetch_result=fetch_result)
-            return spoken(wire.processing(queued, meta=job.meta, future_links=() if job.encoded else links, tip=tip))
+            return spoken(
+                wire.processing(queued, meta=order.meta, future_links=() if order.encoded else links, tip=tip)
+            )
         ready = Ready(
             remote_id=str(job.number),
-            outputs=tuple(map(wire.encode_image, job.pictures)) if job.encoded else links,
-            encoded=job.encoded,
-            meta=job.meta,
+            outputs=tuple(map(wire.encode_image, job.pictures)) if order.encoded else links,
+            encoded=order.encoded,
+            meta=order.meta,
             seconds=round(job.seconds, 3),
         )
         return spoken(wire.success(ready, tip=tip))

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from runner.engine import Engine
 from runner.errors import EngineError
-from runner.nouns import ENDPOINTS, Generation
+from runner.nouns import ENDPOINTS, Drawn, Generation
 
 
 def png(image: Image.Image) -> bytes:
@@ -25,8 +25,8 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def decoded(data: bytes) -> Image.Image:
-    with Image.open(BytesIO(data)) as image:
+def decoded(drawn: Drawn) -> Image.Image:
+    with Image.open(BytesIO(drawn.png)) as image:
         image.load()
         return image
 

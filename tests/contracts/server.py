@@ -23,7 +23,7 @@ from runner.client import Client
 from runner.engine import Engine
 from runner.engine.sketch import SketchEngine
 from runner.errors import EngineError
-from runner.nouns import Concern, Generation, Queued, Ready, Refused, Request, Unknown
+from runner.nouns import Concern, Drawn, Generation, Queued, Ready, Refused, Request, Unknown
 from runner.pace import Clock
 from runner.schema import endpoint_schema
 from runner.server import Settings
@@ -47,7 +47,7 @@ class Recorder:
     def models(self) -> Mapping[str, str]:
         return {"any": "0" * 64}
 
-    def generate(self, generation: Generation) -> bytes:
+    def generate(self, generation: Generation) -> Drawn:
         self.asked.append(generation)
         self.begun.set()
         if self.gate:
@@ -58,6 +58,12 @@ class Recorder:
 
     def enhance(self, prompt: str, model_id: str) -> str:
         return f"{prompt}, by {model_id}"
+
+    def load(self, model_id: str) -> None:
+        """Everything is loaded."""
+
+    def unload(self) -> None:
+        """Nothing can be."""
 
 
 async def until_done(http: httpx.AsyncClient, number: object) -> httpx.Response:
@@ -102,7 +108,7 @@ class ServerContract:
         meta = answer.pop("meta")
         assert {picture.headers["content-type"] for picture in pictures} == {"image/png"}
         assert [picture.content for picture in pictures] == [
-            SketchEngine().generate(replace(GENERATION, width=264, seed=seed)) for seed in (7, 8)
+            SketchEngine().generate(replace(GENERATION, width=264, seed=seed)).png for seed in (7, 8)
         ]
         assert answer["generationTime"] >= 0
         assert {**answer, "generationTime": 0} == {
@@ -182,7 +188,7 @@ class ServerContract:
         ]
 
     def test_images_travel_as_base64_both_ways_and_as_links(self) -> None:
-        png = SketchEngine().generate(GENERATION)
+        png = SketchEngine().generate(GENERATION).png
         text = base64.b64encode(png).decode()
 
         async def fetch_image(link: str) -> bytes:
@@ -223,7 +229,7 @@ class ServerContract:
 
         pictures = self.talk(say)
         assert len(set(pictures)) == 4
-        assert {pictures[0], pictures[2], pictures[4]} == {SketchEngine().generate(GENERATION)}
+        assert {pictures[0], pictures[2], pictures[4]} == {SketchEngine().generate(GENERATION).png}
 
     def test_what_has_no_effect_here_is_said(self) -> None:
         asked = {
@@ -236,7 +242,7 @@ class ServerContract:
             "upscale": "yes",
             "highres_fix": "yes",
         }
-        named = ["webhook", "track_id", "temp", "panorama", "self_attention", "upscale", "highres_fix"]
+        named = ["webhook", "track_id", "panorama", "self_attention", "upscale", "highres_fix"]
         answer = self.post("text2img", {**BODY, **asked}).json()
         assert (answer["meta"]["not_applied"], answer["tip"]) == (named, f"without effect here: {', '.join(named)}")
         assert self.post("text2img", {**BODY, "safety_checker": "no"}).json()["meta"]["not_applied"] == []
@@ -388,7 +394,7 @@ class ServerContract:
     # --- with the client ----------------------------------------------------------------------------------------
 
     def test_the_client_understands_every_answer(self) -> None:
-        engine, png = Recorder(), SketchEngine().generate(GENERATION)
+        engine, png = Recorder(), SketchEngine().generate(GENERATION).png
         request = Request(endpoint="text2img", parameters={**BODY, "base64": "yes"})
 
         async def say(http: httpx.AsyncClient) -> None:
