@@ -236,6 +236,7 @@ class Ready:
         encoded: whether `outputs` are base64 strings.
         meta: what the server says it used; `meta["seed"]` is the seed drawn when none was given.
         seconds: generation time as the server measured it, None when it does not say.
+        nsfw: whether the safety checker hid a picture; None when nothing looked, or the server does not say.
     """
 
     remote_id: str
@@ -243,6 +244,7 @@ class Ready:
     encoded: bool = False
     meta: Mapping[str, object] = field(default_factory=dict)
     seconds: float | None = None
+    nsfw: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

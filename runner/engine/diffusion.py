@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runner.engine import enhance
 from runner.engine.folders import ModelFolder, ModelLibrary, Stamp
-from runner.engine.pictures import encode_png
+from runner.engine.safety import judged
 from runner.errors import EngineMissing
 from runner.nouns import Drawn, Generation
 
@@ -76,7 +76,8 @@ class DiffusionEngine:
                 what diffusers refuses; numbers that left the range of 32-bit floats.
         """
         model = self._model(self._library.folder(generation.model_id))
-        return Drawn(png=encode_png(model.picture(generation)))
+        checker = model.checker() if generation.hide else None
+        return judged(model.picture(generation), generation, checker)
 
     def load(self, model_id: str) -> None:
         """Bring a model into memory. Raises EngineError when there is none, or it cannot be loaded."""

@@ -5,6 +5,7 @@
     …/loras/LORA.safetensors            in a model's folder: LoRAs of that model, by file name
     …/vaes/VAE/config.json              and VAEs in the diffusers format, by folder name
     …/enhance.json                      what `enhance_prompt` does (see `runner.engine.enhance`)
+    …/safety.json                       what `safety_checker` looks for (see `runner.engine.safety`)
     MODEL_DIR/loras/LORA.safetensors    in a folder of models: LoRAs of every model in it
 
 Names in requests are looked up among those that are there and never become part of a path.
@@ -19,12 +20,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from runner.canon import digest
 from runner.engine.enhance import FILE_NAME as ENHANCE_FILE
+from runner.engine.safety import FILE_NAME as SAFETY_FILE
 from runner.errors import EngineError
 
 Found = TypeVar("Found")
 
 INDEX: Final = "model_index.json"
-UNUSED_COMPONENTS: Final = {"safety_checker", "feature_extractor", "image_encoder"}
+UNUSED_COMPONENTS: Final = {"image_encoder"}
 """Parts of a Stable Diffusion folder that the engine never loads."""
 
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
@@ -62,9 +64,14 @@ class ModelFolder:
         """Return the folders of further VAEs by name."""
         return {file.parent.name: file.parent for file in sorted(self.path.glob("vaes/*/config.json"))}
 
+    def has_safety_checker(self) -> bool:
+        """Return whether the model has the safety checker of Stable Diffusion."""
+        entry = self.index().get("safety_checker")
+        return isinstance(entry, list) and bool(entry[0])
+
     def files(self) -> dict[str, Path]:
         """Return every file that can change a picture or a prompt, by the name that it has in the digest."""
-        files = {name: self.path / name for name in (INDEX, ENHANCE_FILE) if (self.path / name).is_file()}
+        files = {name: self.path / name for name in (INDEX, ENHANCE_FILE, SAFETY_FILE) if (self.path / name).is_file()}
         for component, entry in self.index().items():
             if component not in UNUSED_COMPONENTS and isinstance(entry, list) and entry[0]:
                 files |= _below(self.path / component, component)

@@ -22,7 +22,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from runner.canon import digest, digest_bytes
 from runner.engine.enhance import Addition, enhance
-from runner.engine.pictures import encode_png, initial_image, repaint_mask
+from runner.engine.pictures import initial_image, repaint_mask
+from runner.engine.safety import Rule, judged
 from runner.nouns import Drawn, Generation
 
 VERSION: Final = 1
@@ -30,12 +31,15 @@ VERSION: Final = 1
 
 ADDITIONS: Final = (Addition(add="detailed", unless=("detailed",)),)
 
-IMAGE_ATTRIBUTES: Final = {
-    "text2img": {"init_image", "mask_image", "strength"},
-    "img2img": {"mask_image"},
-    "inpaint": set[str](),
+RULE: Final = Rule(words=("unsafe",))
+"""What the safety checker finds: a prompt with the word "unsafe", so that hidden pictures can be laid out too."""
+
+ABSENT: Final = {
+    "text2img": {"init_image", "mask_image", "strength", "hide"},
+    "img2img": {"mask_image", "hide"},
+    "inpaint": {"hide"},
 }
-"""Attributes that an endpoint does not have: they take no part in its pictures."""
+"""Attributes that an endpoint does not have, and how an unsafe picture is hidden: they take no part in what is painted."""
 
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -64,12 +68,12 @@ class SketchEngine:
         """
         painting = _paint(generation)
         if generation.endpoint == "text2img":
-            return Drawn(png=encode_png(_annotate(painting, generation)))
+            return judged(_annotate(painting, generation), generation, RULE)
         initial = initial_image(generation)
         blended = _annotate(Image.blend(initial, painting, generation.strength), generation)
         if generation.endpoint == "inpaint":
             blended = Image.composite(blended, initial, repaint_mask(generation))
-        return Drawn(png=encode_png(blended))
+        return judged(blended, generation, RULE)
 
     def load(self, model_id: str) -> None:
         """Do nothing: there is nothing to load."""
@@ -188,7 +192,7 @@ def _mark(draw: ImageDraw.ImageDraw, size: tuple[int, int], content: str) -> Non
 
 def _content(generation: Generation) -> str:
     """Return the digest of everything that takes part in the picture; images by their bytes."""
-    absent = IMAGE_ATTRIBUTES[generation.endpoint]
+    absent = ABSENT[generation.endpoint]
     content = {}
     for attribute in fields(generation):
         if attribute.name not in absent:

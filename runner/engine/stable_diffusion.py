@@ -18,9 +18,11 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
+from runner.engine.clip_checker import ClipChecker
 from runner.engine.folders import ModelFolder, pick
 from runner.engine.pictures import initial_image, repaint_mask
 from runner.engine.quiet import hush
+from runner.engine.safety import Checker, rule_of
 from runner.engine.schedulers import INVERSE, scheduler_for
 from runner.errors import EngineError
 from runner.nouns import Generation
@@ -53,6 +55,19 @@ class StableDiffusion:
         self._base = _load_model(folder, device)
         self._loras: tuple[str, ...] = ()
         self._vae: tuple[str, Any] = ("", None)
+        self._clip_checker: ClipChecker | None = None
+
+    def checker(self) -> Checker | None:
+        """Return what looks at this model's pictures: its own rule, or its safety checker; None when it has neither.
+
+        Raises:
+            EngineError: it is there and cannot be loaded.
+        """
+        rule = rule_of(self._folder.path)
+        if rule is None and self._folder.has_safety_checker():
+            self._clip_checker = self._clip_checker or ClipChecker(self._folder.path, self._device)
+            return self._clip_checker
+        return rule
 
     def picture(self, generation: Generation) -> Image.Image:
         """Return one picture.

@@ -2,7 +2,8 @@
 
     app             routes, start and stop
     service         what each route does
-    jobs            first in, first out, one picture at a time; what was made stays fetchable for a while
+    jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
+    hooks           webhooks are told what became of their requests
     generations     a Request becomes what the engine is asked for
     reading         a request's JSON and images, with limits
     answers         how a route says no

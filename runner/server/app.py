@@ -11,8 +11,9 @@ from runner import wire
 from runner.engine import Engine
 from runner.nouns import ENDPOINTS
 from runner.server.answers import Handler, answered
+from runner.server.hooks import Hooks
 from runner.server.jobs import Desk, Rules
-from runner.server.service import Service, Settings
+from runner.server.service import Service, Settings, hook_payload
 
 App: TypeAlias = Starlette
 """The server as an ASGI application; `create_app` makes one."""
@@ -34,8 +35,10 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
         clock=settings.clock,
         draw_number=settings.draw_number,
     )
+    hooks = Hooks(post=settings.post_hook, payload=hook_payload, clock=settings.clock)
+    desk.finished = hooks.tell
     app = Starlette(routes=_routes(Service(desk=desk, settings=settings)), lifespan=running)
-    app.state.desk = desk
+    app.state.desk, app.state.hooks = desk, hooks
     return app
 
 
@@ -47,7 +50,8 @@ async def running(app: App) -> AsyncIterator[None]:
         RuntimeError: it runs already.
     """
     desk: Desk = app.state.desk
-    async with desk.running():
+    hooks: Hooks = app.state.hooks
+    async with hooks.running(), desk.running():
         yield
 
 

@@ -10,9 +10,6 @@ SEEDS = 2**32
 """How many seeds there are: the one after the last is 0."""
 
 UNAPPLIED: Mapping[str, object] = {
-    "safety_checker": "no",
-    "webhook": None,
-    "track_id": None,
     "panorama": "no",
     "self_attention": "no",
     "upscale": "no",
@@ -37,7 +34,7 @@ def generations(request: Request, *, prompt: str, seed: int, images: Mapping[str
         images: bytes of `init_image` and `mask_image`, as far as the endpoint has them.
     """
     asked = request.parameters
-    plain = {**_plain(asked), **images}
+    plain = {**_plain(asked), **images, "hide": _hide(asked)}
     first = Generation(endpoint=request.endpoint, prompt=prompt, seed=seed, loras=_loras(asked), **plain)
     return tuple(replace(first, seed=(seed + place) % SEEDS) for place in range(int(asked["samples"] or 1)))
 
@@ -49,6 +46,10 @@ def _plain(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
     plain = {name: asked[name] for name in copied if asked.get(name) is not None}
     return plain | {name: asked[name] == "yes" for name in ("use_karras_sigmas", "tomesd") if name in asked}
+
+
+def _hide(asked: Mapping[str, Any]) -> str:
+    return str(asked["safety_checker_type"]) if asked["safety_checker"] == "yes" else ""
 
 
 def _loras(asked: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:

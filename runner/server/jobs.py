@@ -69,6 +69,7 @@ class Job:
         drawn: pictures by place, as far as they are made.
         refused: why there will be none.
         seconds: the engines' time for all samples.
+        webhook_status: what became of telling its webhook; empty when it has none.
         deaths: engines that died over it.
         expires: reading of `Clock.now` from which it is forgotten; None is never by time alone.
     """
@@ -80,6 +81,7 @@ class Job:
     drawn: dict[int, Drawn] = field(default_factory=dict)
     refused: Refused | None = None
     seconds: float = 0.0
+    webhook_status: str = ""
     deaths: int = 0
     expires: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)

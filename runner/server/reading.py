@@ -1,7 +1,8 @@
 """A request's JSON and images, with limits."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn
 
 import httpx
@@ -78,6 +79,16 @@ async def fetch_link(link: str) -> bytes:
     """
     async with httpx.AsyncClient(timeout=FETCH_SECONDS) as http:
         return await read_link(http, link, largest=LARGEST_IMAGE, within=FETCH_SECONDS)
+
+
+async def post_json(link: str, payload: Mapping[str, object]) -> int:
+    """Send JSON to an http or https link, following no redirect, and return the HTTP status.
+
+    Raises:
+        httpx.HTTPError: no answer comes within `FETCH_SECONDS`.
+    """
+    async with httpx.AsyncClient(timeout=FETCH_SECONDS) as http, asyncio.timeout(FETCH_SECONDS):
+        return (await http.post(link, json=payload, follow_redirects=False)).status_code
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -19,8 +19,9 @@ from runner.pace import Clock
 from runner.schema import endpoint_schema
 from runner.server.answers import Handler, Rejection, bad_request, refused, spoken
 from runner.server.generations import SEEDS, generations, not_applied
+from runner.server.hooks import Post
 from runner.server.jobs import Desk, Job, Order
-from runner.server.reading import fetch_link, read_image, read_json
+from runner.server.reading import fetch_link, post_json, read_image, read_json
 
 
 def any_seed() -> int:
@@ -50,6 +51,7 @@ class Settings:
             for it: it is neither guessable nor ever the same twice.
         fetch_image: returns the bytes behind a link in a request, or raises DownloadError: the place to refuse links
             that strangers should not make this machine follow.
+        post_hook: sends a webhook's JSON and returns the HTTP status.
     """
 
     key: str = field(default="", repr=False)
@@ -61,6 +63,7 @@ class Settings:
     draw_seed: Callable[[], int] = any_seed
     draw_number: Callable[[], int] = any_number
     fetch_image: Callable[[str], Awaitable[bytes]] = fetch_link
+    post_hook: Post = post_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,8 @@ class Service:
             encoded=asked["base64"] == "yes",
             temporary=asked["temp"] == "yes",
             base=base,
+            webhook=str(asked.get("webhook") or ""),
+            track_id=str(asked.get("track_id") or ""),
         )
         return self.desk.submit(order)
 
@@ -189,26 +194,43 @@ class Service:
             return
 
     def _answer(self, job: Job, http: HttpRequest, *, word: wire.Word) -> Response:
+        base = _base(http)
         if job.refused:
             return refused(job.refused, word=word)
-        order, base = job.order, _base(http)
-        inert = order.meta["not_applied"]
-        tip = f"without effect here: {', '.join(inert)}" if isinstance(inert, list) and inert else ""
-        links = tuple(f"{base}/images/{job.number}-{place}.png" for place in range(job.samples))
-        if not job.done.is_set():
-            fetch_result = f"{base}{wire.BASES[0]}/fetch/{job.number}"
-            queued = Queued(remote_id=str(job.number), eta=self.desk.eta(job), fetch_result=fetch_result)
-            return spoken(
-                wire.processing(queued, meta=order.meta, future_links=() if order.encoded else links, tip=tip)
-            )
-        ready = Ready(
-            remote_id=str(job.number),
-            outputs=tuple(map(wire.encode_image, job.pictures)) if order.encoded else links,
-            encoded=order.encoded,
-            meta=order.meta,
-            seconds=round(job.seconds, 3),
-        )
-        return spoken(wire.success(ready, tip=tip))
+        if job.done.is_set():
+            return spoken(_success(job, base))
+        links = () if job.order.encoded else _links(job, base)
+        fetch_result = f"{base}{wire.BASES[0]}/fetch/{job.number}"
+        queued = Queued(remote_id=str(job.number), eta=self.desk.eta(job), fetch_result=fetch_result)
+        return spoken(wire.processing(queued, meta=job.order.meta, future_links=links, tip=_tip(job)))
+
+
+def hook_payload(job: Job) -> dict[str, object]:
+    """Return what a finished request's webhook is told: the answer that a fetch would get, with `track_id`."""
+    answer = wire.refusal(job.refused, word="failed") if job.refused else _success(job, job.order.base)
+    return wire.told(answer, remote_id=str(job.number), track_id=job.order.track_id)
+
+
+def _success(job: Job, base: str) -> dict[str, object]:
+    order = job.order
+    ready = Ready(
+        remote_id=str(job.number),
+        outputs=tuple(map(wire.encode_image, job.pictures)) if order.encoded else _links(job, base),
+        encoded=order.encoded,
+        meta=order.meta,
+        seconds=round(job.seconds, 3),
+        nsfw=job.unsafe,
+    )
+    return wire.success(ready, tip=_tip(job), webhook_status=job.webhook_status)
+
+
+def _links(job: Job, base: str) -> tuple[str, ...]:
+    return tuple(f"{base}/images/{job.number}-{place}.png" for place in range(job.samples))
+
+
+def _tip(job: Job) -> str:
+    inert = job.order.meta["not_applied"]
+    return f"without effect here: {', '.join(inert)}" if isinstance(inert, list) and inert else ""
 
 
 def _base(http: HttpRequest) -> str:

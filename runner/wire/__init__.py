@@ -19,6 +19,7 @@ from runner.wire.replies import (
     refusal,
     settled,
     success,
+    told,
 )
 from runner.wire.requests import (
     BASES,
@@ -54,4 +55,5 @@ __all__ = [
     "refusal",
     "settled",
     "success",
+    "told",
 ]

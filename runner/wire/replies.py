@@ -101,16 +101,16 @@ def no_such_route(status: int, payload: object) -> bool:
 # --- the server's direction ---------------------------------------------------------------------------------------
 
 
-def success(ready: Ready, *, tip: str = "") -> dict[str, object]:
-    """Return the payload of an answer that holds images."""
+def success(ready: Ready, *, tip: str = "", webhook_status: str = "") -> dict[str, object]:
+    """Return the payload of an answer that holds images; `webhook_status` says what became of telling the webhook."""
     return {
         "status": "success",
         "generationTime": ready.seconds,
         "id": _native(ready.remote_id),
         "output": list(ready.outputs),
         "proxy_links": [] if ready.encoded else list(ready.outputs),
-        "nsfw_content_detected": None,
-        "webhook_status": "",
+        "nsfw_content_detected": ready.nsfw,
+        "webhook_status": webhook_status,
         "meta": dict(ready.meta),
         "tip": tip,
     }
@@ -142,6 +142,11 @@ def refusal(refused: Refused, *, word: Word = "error") -> dict[str, object]:
     """
     hint = {} if refused.retry_after is None else {"retry_after": refused.retry_after}
     return {"status": word, "message": refused.message, **hint}
+
+
+def told(payload: Mapping[str, object], *, remote_id: str, track_id: str) -> dict[str, object]:
+    """Return what a webhook is sent: the answer, named as the server names it and as its sender does."""
+    return {**payload, "id": _native(remote_id), "track_id": track_id}
 
 
 def meta(request: Request, *, prompt: str, seed: int, not_applied: Sequence[str]) -> dict[str, object]:
@@ -191,6 +196,7 @@ def _ready(payload: Mapping[str, object], outputs: tuple[str, ...]) -> Ready:
         encoded=not _URL.match(outputs[0]),
         meta=meta if isinstance(meta, Mapping) else {},
         seconds=_seconds(payload.get("generationTime")),
+        nsfw=nsfw if isinstance(nsfw := payload.get("nsfw_content_detected"), bool) else None,
     )
 
 
