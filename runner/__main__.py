@@ -2,4 +2,5 @@
 
 from runner.cli import main
 
-main()
+if __name__ == "__main__":  # an engine's child process imports this module too
+    main()

@@ -9,9 +9,10 @@ that `sweep serve` puts on a socket. The second is the product's own path, not a
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ from runner import wire
 from runner.client import Client
 from runner.engine import Engine
 from runner.engine.diffusion import DiffusionEngine
+from runner.engine.process import ProcessEngine
 from runner.engine.sketch import SketchEngine
 from runner.errors import InputError
 from runner.nouns import Address, Provider
@@ -98,11 +100,26 @@ def make_engine(name: str, *, model_dir: Path | None = None, device: str = "cpu"
         InputError: no engine has that name.
         EngineMissing: its packages are not installed.
     """
+    return _recipe(name, model_dir=model_dir, device=device)()
+
+
+def make_engines(workers: int, name: str, *, model_dir: Path | None = None, device: str = "cpu") -> Sequence[Engine]:
+    """Return so many engines for one server: the first in this process if it is alone, each in its own otherwise.
+
+    Raises:
+        InputError: no engine has that name.
+        EngineMissing: its packages are not installed.
+    """
+    recipe = _recipe(name, model_dir=model_dir, device=device)
+    return [recipe()] if workers == 1 else [ProcessEngine(recipe) for _ in range(workers)]
+
+
+def _recipe(name: str, *, model_dir: Path | None, device: str) -> Callable[[], Engine]:
     match name:
         case "diffusion":
-            return DiffusionEngine(model_dir or shipped("models"), device=device)
+            return partial(DiffusionEngine, model_dir or shipped("models"), device=device)
         case "sketch":
-            return SketchEngine()
+            return SketchEngine
         case _:
             raise InputError(f"engine: {name!r} is no engine{did_you_mean(name, ENGINES)}")
 
@@ -123,23 +140,20 @@ def resolve_key(address: Address, environ: Mapping[str, str]) -> str:
     return environ[found[1]]
 
 
-async def serve_forever(
-    engine: Engine, *, host: str, port: int, key: str = "", started: Callable[[str], None] | None = None
-) -> None:
-    """Serve an engine over HTTP until SIGINT or SIGTERM; what is being answered then is finished.
+async def serve_forever(app: App, *, host: str, port: int, started: Callable[[str], None] | None = None) -> None:
+    """Serve an app over HTTP until SIGINT or SIGTERM; what is being answered then is finished.
 
     Args:
-        engine: makes the pictures.
+        app: from `runner.server.create_app`.
         host: name or address to listen on.
         port: 0 takes a free one.
-        key: what requests must carry; empty lets everyone in.
         started: is told the URL once the server answers there.
 
     Raises:
         InputError: nothing can listen there, because another program does, for example.
     """
     listener = _listen(host, port)
-    server = _Server(create_app(engine, Settings(key=key)), _url(listener))
+    server = _Server(app, _url(listener))
     if started is not None:
         server.ready.add_done_callback(lambda ready: started(ready.result()))
     await server.serve(sockets=[listener])

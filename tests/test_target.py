@@ -97,7 +97,7 @@ def test_serving_says_where_it_answers_and_ends_when_it_is_told() -> None:
     async def serve() -> tuple[str, int]:
         started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         server = asyncio.create_task(
-            serve_forever(make_engine("sketch"), host="127.0.0.1", port=0, started=started.set_result)
+            serve_forever(create_app(make_engine("sketch")), host="127.0.0.1", port=0, started=started.set_result)
         )
         url = await started
         async with httpx.AsyncClient(base_url=url) as http:
@@ -124,7 +124,7 @@ def test_a_port_that_is_taken_is_the_users_to_change() -> None:
             port = httpx.URL(url).port
             assert port
             with pytest.raises(InputError, match=rf"^127\.0\.0\.1:{port}: Address already in use"):
-                await serve_forever(make_engine("sketch"), host="127.0.0.1", port=port)
+                await serve_forever(create_app(make_engine("sketch")), host="127.0.0.1", port=port)
 
     asyncio.run(twice())
 

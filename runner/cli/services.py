@@ -22,20 +22,26 @@ def serve(
         typer.Option("--model-dir", help="A diffusers folder, or a folder of them."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="Where diffusion computes: cpu, cuda, mps.")] = "cpu",
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, max=64, help="Engines, each in a process of its own if there are several."),
+    ] = 1,
     key: Annotated[
         str, typer.Option("--key", envvar="SWEEP_KEY", show_envvar=True, help="The key that requests must carry.")
     ] = "",
 ) -> None:
     """Serve the endpoint over HTTP, for this or another program, until Ctrl-C."""
-    from runner.target import make_engine, serve_forever
+    from runner.server import Settings, create_app
+    from runner.target import make_engines, serve_forever
 
-    made = make_engine(engine, model_dir=model_dir, device=device)
-    models = ", ".join(made.models())
+    engines = make_engines(workers, engine, model_dir=model_dir, device=device)
+    models = list(engines[0].models())
+    app = create_app(engines, Settings(key=key, preload=models[0]))
 
     def started(url: str) -> None:
-        complain(f"{url} answers until Ctrl-C (models: {models})")
+        complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
 
-    asyncio.run(serve_forever(made, host=host, port=port, key=key, started=started))
+    asyncio.run(serve_forever(app, host=host, port=port, started=started))
 
 
 @app.command()

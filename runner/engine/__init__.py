@@ -1,6 +1,7 @@
 """The Engine protocol: what one image is, in the field's own types, becomes that image.
 
 sketch      paints the request's digest: no torch, for tests and for laying out a report; chosen by name alone
+process     another engine in a process of its own, so that several use several cores
 diffusion   drives `diffusers` over any folder in its format                         [extra: local]
 """
 

@@ -31,7 +31,12 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
     settings = settings or Settings()
     desk = Desk(
         engines if isinstance(engines, Sequence) else [engines],
-        Rules(limit=settings.queue_limit, memory=settings.memory, lifetime=settings.lifetime),
+        Rules(
+            limit=settings.queue_limit,
+            memory=settings.memory,
+            lifetime=settings.lifetime,
+            preload=settings.preload,
+        ),
         clock=settings.clock,
         draw_number=settings.draw_number,
     )

@@ -109,6 +109,7 @@ class Rules:
 
     Attributes:
         limit: requests that may wait beside those that are being made.
+        preload: model that every engine loads when it starts; empty loads with the first picture.
         memory: bytes of finished pictures to keep.
         lifetime: seconds until a temporary request is forgotten.
     """
@@ -116,6 +117,7 @@ class Rules:
     limit: int
     memory: int
     lifetime: float
+    preload: str = ""
 
 
 class Desk:
@@ -143,6 +145,7 @@ class Desk:
         self._held = 0
         self._arrived: asyncio.Event | None = None
         self._pace: float | None = None
+        self._threads: list[ThreadPoolExecutor] = []
 
     @property
     def engine(self) -> Engine:
@@ -159,10 +162,10 @@ class Desk:
         if self._arrived is not None:
             raise RuntimeError("the server runs already; its lifespan or running() starts it, not both")
         self._arrived = asyncio.Event()
-        threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine") for _ in self.engines]
+        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine") for _ in self.engines]
         workers = [
             asyncio.create_task(self._work(engine, self._arrived, thread))
-            for engine, thread in zip(self.engines, threads, strict=True)
+            for engine, thread in zip(self.engines, self._threads, strict=True)
         ]
         try:
             yield
@@ -171,9 +174,15 @@ class Desk:
             for worker in workers:
                 worker.cancel()
             await asyncio.wait(workers)
-            for thread in threads:
-                await asyncio.to_thread(thread.shutdown)
+            await self.unload()
+            for thread in self._threads:
+                thread.shutdown()
             self._refuse(list(self._unfinished.values()), "the server is stopping; try again")
+
+    @property
+    def busy(self) -> int:
+        """Return how many engines are at a picture."""
+        return sum(len(job.begun) for job in self._unfinished.values())
 
     @property
     def waiting(self) -> int:
@@ -228,7 +237,14 @@ class Desk:
                 break
         return round(ahead / len(self.engines), 1)
 
+    async def unload(self) -> None:
+        """Have every engine give its memory back, once it has finished what it is at."""
+        loop = asyncio.get_running_loop()
+        pairs = zip(self.engines, self._threads, strict=True)
+        await asyncio.gather(*(loop.run_in_executor(thread, engine.unload) for engine, thread in pairs))
+
     async def _work(self, engine: Engine, arrived: asyncio.Event, thread: ThreadPoolExecutor) -> None:
+        await self._preload(engine, thread)
         while True:
             while not self._queue:
                 arrived.clear()
@@ -236,6 +252,14 @@ class Desk:
             job, place = self._queue.popleft()
             if not job.done.is_set():
                 await self._draw(job, place, engine, thread)
+
+    async def _preload(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
+        if not self._rules.preload:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, engine.load, self._rules.preload)
+        except EngineError as error:
+            logger.warning("model %s is not loaded beforehand: %s", self._rules.preload, error)
 
     async def _draw(self, job: Job, place: int, engine: Engine, thread: ThreadPoolExecutor) -> None:
         """Have one picture made, and finish its request when it was the last, or when there will be none."""

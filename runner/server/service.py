@@ -43,6 +43,7 @@ class Settings:
         patience: seconds that an answer waits for its images before it says `processing`; 0 never waits, infinity
             waits for as long as it takes.
         queue_limit: requests that may wait beside the one that is being made; one more is answered with 429.
+        preload: model that every engine loads when the server starts; empty loads with the first picture.
         lifetime: seconds that links live where `temp: yes` was asked.
         memory: bytes of finished pictures to keep for links and fetches; the oldest are forgotten first.
         clock: time.
@@ -57,6 +58,7 @@ class Settings:
     key: str = field(default="", repr=False)
     patience: float = 25.0
     queue_limit: int = 100
+    preload: str = ""
     lifetime: float = 24 * 3600.0
     memory: int = 256 * 2**20
     clock: Clock = field(default_factory=Clock)
@@ -137,6 +139,8 @@ class Service:
                 "status": "success",
                 "engine": self.desk.engine.name,
                 "models": list(await self._models()),
+                "workers": len(self.desk.engines),
+                "busy": self.desk.busy,
                 "waiting": self.desk.waiting,
                 "queue_limit": self.settings.queue_limit,
             }
