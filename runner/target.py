@@ -27,7 +27,7 @@ from runner.engine.sketch import SketchEngine
 from runner.errors import InputError
 from runner.nouns import Address, Provider
 from runner.schema import did_you_mean
-from runner.server import App, Settings, create_app, running
+from runner.server import App, Outside, Settings, create_app, running
 from runner.shipped import shipped
 
 ENGINES = ("diffusion", "sketch")
@@ -40,8 +40,11 @@ CONNECT = 10.0
 ANSWER = 300.0
 """Seconds to wait for bytes of an answer: images take their time."""
 
-IN_PROCESS = Settings(patience=25.0, queue_limit=10_000)
-"""In this process nobody else queues: the sweep's own concurrency is the limit."""
+ANYWHERE = Outside(allow_private=True)
+
+IN_PROCESS = Settings(patience=25.0, queue_limit=10_000, fetch_image=ANYWHERE.fetch, post_hook=ANYWHERE.post)
+"""In this process nobody else queues, so that the sweep's own concurrency is the limit; and nobody else asks, so that a
+link may lead wherever the user's own programs could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

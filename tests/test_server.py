@@ -23,8 +23,7 @@ from runner.errors import EngineError
 from runner.nouns import ENDPOINTS
 from runner.pace import Clock
 from runner.schema import endpoint_schema
-from runner.server import Settings, create_app, running
-from runner.server.reading import fetch_link
+from runner.server import Outside, Settings, create_app, running
 from runner.target import serving
 from runner.wire import HOUSEKEEPING
 from tests.contracts.server import BODY, Recorder, ServerContract, until_done
@@ -302,10 +301,10 @@ def test_a_link_to_an_image_is_followed_through_redirects_and_only_so_far() -> N
         async with serving(Starlette(routes=routes)) as url:
             base = httpx.URL(url)
             with pytest.raises(DownloadError, match="more than 5 redirects"):
-                await fetch_link(str(base.join("/round")))
+                await Outside(allow_private=True).fetch(str(base.join("/round")))
             with pytest.raises(DownloadError, match="HTTP 404 Not Found"):
-                await fetch_link(str(base.join("/nothing")))
-            return await fetch_link(str(base.join("/there")))
+                await Outside(allow_private=True).fetch(str(base.join("/nothing")))
+            return await Outside(allow_private=True).fetch(str(base.join("/there")))
 
     assert asyncio.run(session()) == b"picture"
 

@@ -28,13 +28,22 @@ def no_image(hexadecimal: str) -> bytes:
 # --- requests -----------------------------------------------------------------------------------------------------
 
 
-def test_every_route_stands_under_both_bases_and_fetch_takes_its_id_either_way() -> None:
-    assert wire.ROUTES["inpaint"] == ("/api/v1/enterprise/inpaint", "/api/v1/enterprise/images/inpaint")
+def test_every_route_stands_under_every_base_and_fetch_takes_its_id_either_way() -> None:
+    assert wire.ROUTES["inpaint"] == (
+        "/api/v1/enterprise/inpaint",
+        "/api/v1/enterprise/images/inpaint",
+        "/api/v6/inpaint",
+        "/api/v6/images/inpaint",
+    )
     assert wire.ROUTES["fetch"] == (
         "/api/v1/enterprise/fetch",
         "/api/v1/enterprise/fetch/{request_id}",
         "/api/v1/enterprise/images/fetch",
         "/api/v1/enterprise/images/fetch/{request_id}",
+        "/api/v6/fetch",
+        "/api/v6/fetch/{request_id}",
+        "/api/v6/images/fetch",
+        "/api/v6/images/fetch/{request_id}",
     )
     assert set(wire.ROUTES) == {*ENDPOINTS, *wire.HOUSEKEEPING, "fetch"}
 

@@ -10,6 +10,9 @@ import typer
 from runner.cli.app import app
 from runner.cli.experiments import Json
 from runner.cli.words import complain, say_json, say_table
+from runner.errors import InputError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @app.command()
@@ -27,21 +30,48 @@ def serve(
         typer.Option("--workers", min=1, max=64, help="Engines, each in a process of its own if there are several."),
     ] = 1,
     key: Annotated[
-        str, typer.Option("--key", envvar="SWEEP_KEY", show_envvar=True, help="The key that requests must carry.")
+        str,
+        typer.Option(
+            "--key",
+            envvar="SWEEP_KEY",
+            show_envvar=True,
+            help="The key that requests must carry. Other users of this machine see a command line: prefer the variable.",
+        ),
     ] = "",
+    no_key: Annotated[
+        bool, typer.Option("--no-key", help="Let everyone in who reaches an address that is not this machine's alone.")
+    ] = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Follow links and call webhooks in this machine's own network too.")
+    ] = False,
+    models_from: Annotated[
+        list[Path] | None,
+        typer.Option("--models-from", metavar="DIR", help="A folder below which load_model may take models from."),
+    ] = None,
 ) -> None:
     """Serve the endpoint over HTTP, for this or another program, until Ctrl-C."""
-    from runner.server import Settings, create_app
+    from runner.engine.warehouse import Warehouse
+    from runner.server import Outside, Settings, create_app
     from runner.target import make_engines, serve_forever
 
+    if not (key or no_key or host in LOOPBACK):
+        raise InputError(
+            f"serve: {host} can be reached from other machines, and there is no key; set SWEEP_KEY, or add --no-key to let "
+            "everyone in"
+        )
+    outside = Outside(allow_private=allow_private)
+    warehouse = Warehouse(model_dir, models_from or ()) if model_dir and models_from else None
     engines = make_engines(workers, engine, model_dir=model_dir, device=device)
     models = list(engines[0].models())
-    app = create_app(engines, Settings(key=key, preload=models[0]))
+    settings = Settings(
+        key=key, preload=models[0], fetch_image=outside.fetch, post_hook=outside.post, warehouse=warehouse
+    )
+    served = create_app(engines, settings)
 
     def started(url: str) -> None:
         complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
 
-    asyncio.run(serve_forever(app, host=host, port=port, started=started))
+    asyncio.run(serve_forever(served, host=host, port=port, started=started))
 
 
 @app.command()

@@ -7,6 +7,7 @@
     …/enhance.json                      what `enhance_prompt` does (see `runner.engine.enhance`)
     …/safety.json                       what `safety_checker` looks for (see `runner.engine.safety`)
     MODEL_DIR/loras/LORA.safetensors    in a folder of models: LoRAs of every model in it
+    MODEL_DIR/vaes/VAE/config.json      and VAEs for every model in it
 
 Names in requests are looked up among those that are there and never become part of a path.
 """
@@ -35,7 +36,7 @@ Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFolder:
-    """One model on disk. `shared` is the folder above when that holds LoRAs for every model."""
+    """One model on disk. `shared` is the folder above when that holds LoRAs and VAEs for every model."""
 
     model_id: str
     path: Path
@@ -61,8 +62,9 @@ class ModelFolder:
         return {file.stem: file for folder in folders for file in sorted(folder.glob("*.safetensors"))}
 
     def vaes(self) -> dict[str, Path]:
-        """Return the folders of further VAEs by name."""
-        return {file.parent.name: file.parent for file in sorted(self.path.glob("vaes/*/config.json"))}
+        """Return the folders of further VAEs by name; the model's own one hides a shared one of the same name."""
+        folders = [folder / "vaes" for folder in (self.shared, self.path) if folder]
+        return {file.parent.name: file.parent for folder in folders for file in sorted(folder.glob("*/config.json"))}
 
     def has_safety_checker(self) -> bool:
         """Return whether the model has the safety checker of Stable Diffusion."""

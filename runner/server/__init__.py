@@ -1,10 +1,13 @@
 """The endpoint as an ASGI app over an Engine: the contract of the hosted service on this machine.
 
     app             routes, start and stop
-    service         what each route does
+    service         the routes that make pictures, fetch them and show them
+    house           the routes that keep house
+    uploads         pictures that clients upload
     jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
     hooks           webhooks are told what became of their requests
     generations     a Request becomes what the engine is asked for
+    outside         links and webhooks, at public addresses alone
     reading         a request's JSON and images, with limits
     answers         how a route says no
 
@@ -13,6 +16,7 @@ Such a transport never runs the app's lifespan, so whoever opens it enters `runn
 """
 
 from runner.server.app import App, create_app, running
+from runner.server.outside import Outside
 from runner.server.service import Settings
 
-__all__ = ["App", "Settings", "create_app", "running"]
+__all__ = ["App", "Outside", "Settings", "create_app", "running"]

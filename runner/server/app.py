@@ -12,8 +12,10 @@ from runner.engine import Engine
 from runner.nouns import ENDPOINTS
 from runner.server.answers import Handler, answered
 from runner.server.hooks import Hooks
+from runner.server.house import House
 from runner.server.jobs import Desk, Rules
 from runner.server.service import Service, Settings, hook_payload
+from runner.server.uploads import Uploads
 
 App: TypeAlias = Starlette
 """The server as an ASGI application; `create_app` makes one."""
@@ -42,7 +44,10 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
     )
     hooks = Hooks(post=settings.post_hook, payload=hook_payload, clock=settings.clock)
     desk.finished = hooks.tell
-    app = Starlette(routes=_routes(Service(desk=desk, settings=settings)), lifespan=running)
+    uploads = Uploads(memory=settings.memory, draw_number=settings.draw_number)
+    service = Service(desk=desk, uploads=uploads, settings=settings)
+    house = House(desk=desk, uploads=uploads, settings=settings)
+    app = Starlette(routes=_routes(service, house), lifespan=running)
     app.state.desk, app.state.hooks = desk, hooks
     return app
 
@@ -60,10 +65,10 @@ async def running(app: App) -> AsyncIterator[None]:
         yield
 
 
-def _routes(service: Service) -> list[Route]:
+def _routes(service: Service, house: House) -> list[Route]:
     posts: dict[str, Handler] = {
         **{endpoint: service.generate(endpoint) for endpoint in ENDPOINTS},
-        **{name: getattr(service, name) for name in wire.HOUSEKEEPING},
+        **{name: getattr(house, name) for name in wire.HOUSEKEEPING},
         "fetch": service.fetch,
     }
     return [

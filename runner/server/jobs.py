@@ -237,6 +237,16 @@ class Desk:
                 break
         return round(ahead / len(self.engines), 1)
 
+    async def load(self, model_id: str) -> None:
+        """Have every engine bring a model into memory, once it has finished what it is at.
+
+        Raises:
+            EngineError: it cannot be loaded.
+        """
+        loop = asyncio.get_running_loop()
+        pairs = zip(self.engines, self._threads, strict=True)
+        await asyncio.gather(*(loop.run_in_executor(thread, engine.load, model_id) for engine, thread in pairs))
+
     async def unload(self) -> None:
         """Have every engine give its memory back, once it has finished what it is at."""
         loop = asyncio.get_running_loop()

@@ -4,24 +4,30 @@
 """
 
 import asyncio
-import hmac
 import math
+import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from runner import wire
+from runner.client import DownloadError
+from runner.engine.warehouse import Warehouse
 from runner.nouns import ENDPOINTS, Concern, Endpoint, Queued, Ready, Refused, Request
 from runner.pace import Clock
-from runner.schema import endpoint_schema
 from runner.server.answers import Handler, Rejection, bad_request, refused, spoken
 from runner.server.generations import SEEDS, generations, not_applied
 from runner.server.hooks import Post
 from runner.server.jobs import Desk, Job, Order
-from runner.server.reading import fetch_link, post_json, read_image, read_json
+from runner.server.outside import Outside
+from runner.server.reading import read_body, read_image
+from runner.server.uploads import Uploads
+
+OUTSIDE = Outside()
+"""What follows links where nothing else is said: to public addresses alone."""
 
 
 def any_seed() -> int:
@@ -50,9 +56,9 @@ class Settings:
         draw_seed: the seed of a request that leaves it to the server.
         draw_number: names a request. The name is all that guards its pictures, and a client may ask a later process
             for it: it is neither guessable nor ever the same twice.
-        fetch_image: returns the bytes behind a link in a request, or raises DownloadError: the place to refuse links
-            that strangers should not make this machine follow.
+        fetch_image: returns the bytes behind a link in a request, or raises DownloadError.
         post_hook: sends a webhook's JSON and returns the HTTP status.
+        warehouse: where load_model, load_vae and delete_model work; None refuses them.
     """
 
     key: str = field(default="", repr=False)
@@ -64,8 +70,12 @@ class Settings:
     clock: Clock = field(default_factory=Clock)
     draw_seed: Callable[[], int] = any_seed
     draw_number: Callable[[], int] = any_number
-    fetch_image: Callable[[str], Awaitable[bytes]] = fetch_link
-    post_hook: Post = post_json
+    fetch_image: Callable[[str], Awaitable[bytes]] = OUTSIDE.fetch
+    post_hook: Post = OUTSIDE.post
+    warehouse: Warehouse | None = None
+
+
+OWN_LINK = re.compile(r"/images/(?P<number>[0-9]{1,18})-(?P<place>[0-9])\.png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +83,14 @@ class Service:
     """Answers requests: checks the key and the body, hands work to the desk, words the answer."""
 
     desk: Desk
+    uploads: Uploads
     settings: Settings
 
     def generate(self, endpoint: Endpoint) -> Handler:
         """Return the route of text2img, img2img or inpaint."""
 
         async def generating(http: HttpRequest) -> Response:
-            request = wire.ask(endpoint, await self._body(http))
+            request = wire.ask(endpoint, await read_body(http, key=self.settings.key))
             if isinstance(request, list):
                 raise bad_request("; ".join(request))
             job = await self._submit(request, base=_base(http))
@@ -90,7 +101,7 @@ class Service:
 
     async def fetch(self, http: HttpRequest) -> Response:
         """Answer both forms of fetch: the number in the path, or as `request_id` in the body."""
-        body = await self._body(http)
+        body = await read_body(http, key=self.settings.key)
         said = str(http.path_params.get("request_id") or body.get("request_id") or "")
         if not said:
             raise bad_request("request_id is required")
@@ -102,65 +113,18 @@ class Service:
 
     async def image(self, http: HttpRequest) -> Response:
         """Answer a link: the picture, 404 as long as there is none, 410 when there never will be one."""
-        job, place = self.desk.find(http.path_params["number"]), http.path_params["place"]
+        number, place = http.path_params["number"], http.path_params["place"]
+        job, picture = self.desk.find(number), self._picture(number, place)
+        if picture is not None:
+            return Response(picture, media_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
         if job is None or place >= job.samples or job.refused:
             raise Rejection(Refused(concern=Concern.CELL, message="no such image, or it is forgotten", status=410))
-        if not job.done.is_set():
-            raise Rejection(Refused(concern=Concern.CELL, message="the image is not made yet", status=404))
-        return Response(job.pictures[place], media_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
-
-    async def schedulers_list(self, http: HttpRequest) -> Response:
-        """Answer with the names of the schedulers."""
-        await self._body(http)
-        names = endpoint_schema("text2img").properties["scheduler"]["enum"]
-        return spoken({"status": "success", "schedulers": list(names)})
-
-    async def get_all_models(self, http: HttpRequest) -> Response:
-        """Answer with the models and the digests of their files."""
-        await self._body(http)
-        models = [{"model_id": name, "digest": digest} for name, digest in (await self._models()).items()]
-        return spoken({"status": "success", "models": models})
-
-    async def verify_model(self, http: HttpRequest) -> Response:
-        """Answer whether a model is there."""
-        model_id = (await self._body(http)).get("model_id")
-        if not isinstance(model_id, str) or not model_id:
-            raise bad_request("model_id is required")
-        models = await self._models()
-        if model_id not in models:
-            raise bad_request(f"no model {model_id[:80]!r} is here; there are {', '.join(models)}")
-        return spoken({"status": "success", "message": "the model is ready", "model_id": model_id})
-
-    async def system_details(self, http: HttpRequest) -> Response:
-        """Answer what serves here, and how busy it is."""
-        await self._body(http)
-        return spoken(
-            {
-                "status": "success",
-                "engine": self.desk.engine.name,
-                "models": list(await self._models()),
-                "workers": len(self.desk.engines),
-                "busy": self.desk.busy,
-                "waiting": self.desk.waiting,
-                "queue_limit": self.settings.queue_limit,
-            }
-        )
+        raise Rejection(Refused(concern=Concern.CELL, message="the image is not made yet", status=404))
 
     async def hello(self, http: HttpRequest) -> Response:
         """Answer a browser with what this is."""
         endpoints = [f"{_base(http)}{wire.ROUTES[name][0]}" for name in ENDPOINTS]
         return spoken({"server": "sweeprunner", "engine": self.desk.engine.name, "endpoints": endpoints})
-
-    async def _body(self, http: HttpRequest) -> dict[str, object]:
-        """Return a request's JSON once its key fits. Raises Rejection."""
-        body = await read_json(http)
-        given = str(body.get("key") or "").encode("utf-8", "replace")
-        if self.settings.key and not hmac.compare_digest(given, self.settings.key.encode()):
-            raise Rejection(Refused(concern=Concern.RUN, message="Invalid API key", status=401))
-        return body
-
-    async def _models(self) -> Mapping[str, str]:
-        return await asyncio.to_thread(self.desk.engine.models)
 
     async def _submit(self, request: Request, *, base: str) -> Job:
         """Hand a request to the desk, its images read, its prompt enhanced and its seed drawn.
@@ -171,7 +135,7 @@ class Service:
         """
         asked = request.parameters
         sent = [name for name in wire.IMAGES if name in asked]
-        images = {name: await read_image(name, str(asked[name]), self.settings.fetch_image) for name in sent}
+        images = {name: await read_image(name, str(asked[name]), self._fetcher(base)) for name in sent}
         prompt, seed = str(asked["prompt"]), asked["seed"]
         if asked["enhance_prompt"] == "yes":
             prompt = await asyncio.to_thread(self.desk.engine.enhance, prompt, str(asked["model_id"]))
@@ -187,6 +151,27 @@ class Service:
             track_id=str(asked.get("track_id") or ""),
         )
         return self.desk.submit(order)
+
+    def _fetcher(self, base: str) -> Callable[[str], Awaitable[bytes]]:
+        """Return what follows links: this server's own lead to its memory, and never over the network."""
+
+        async def fetch(link: str) -> bytes:
+            if not link.startswith(f"{base}/images/"):
+                return await self.settings.fetch_image(link)
+            found = OWN_LINK.fullmatch(link.removeprefix(base))
+            picture = self._picture(int(found["number"]), int(found["place"] or 0)) if found else None
+            if picture is None:
+                raise DownloadError(f"{link[:200]}: no such image is here, or it is forgotten")
+            return picture
+
+        return fetch
+
+    def _picture(self, number: int, place: int) -> bytes | None:
+        """Return a picture that was made here, or uploaded."""
+        job = self.desk.find(number)
+        if job is None:
+            return self.uploads.find(number) if place == 0 else None
+        return job.pictures[place] if place < len(job.pictures) else None
 
     async def _wait(self, job: Job) -> None:
         """Wait for a request, the server's patience long; a client that goes away changes nothing about it."""

@@ -9,10 +9,14 @@ from typing import Any
 from runner.nouns import ENDPOINTS, INPUT_SCHEME, Endpoint, Request, Value
 from runner.schema import EndpointSchema, endpoint_schema
 
-BASES = ("/api/v1/enterprise", "/api/v1/enterprise/images")
-"""Where the routes stand; the service's own Python client uses the second."""
+BASES = ("/api/v1/enterprise", "/api/v1/enterprise/images", "/api/v6", "/api/v6/images")
+"""Where the routes stand: the enterprise service's and its public twin's. The service's own Python client uses the ones
+that end in `images`."""
 
-HOUSEKEEPING = ("schedulers_list", "get_all_models", "verify_model", "system_details")
+HOUSEKEEPING = (
+    *("schedulers_list", "get_all_models", "verify_model", "system_details", "clear_queue", "clear_cache"),
+    *("restart_server", "load_model", "load_vae", "delete_model", "upload_image"),
+)
 """Routes that make no picture."""
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
