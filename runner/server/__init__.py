@@ -3,6 +3,7 @@
     app             routes, start and stop
     service         the routes that make pictures, fetch them and show them
     house           the routes that keep house
+    openapi         the server's description, made from the schemas
     uploads         pictures that clients upload
     jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
     hooks           webhooks are told what became of their requests

@@ -73,6 +73,7 @@ def _routes(service: Service, house: House) -> list[Route]:
     }
     return [
         *(Route(path, answered(post), methods=["POST"]) for name, post in posts.items() for path in wire.ROUTES[name]),
-        Route("/images/{number:int}-{place:int}.png", answered(service.image)),
+        Route("/images/{name}.png", answered(service.image)),
+        Route("/openapi.json", answered(service.openapi)),
         Route("/", answered(service.hello)),
     ]

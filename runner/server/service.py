@@ -22,6 +22,7 @@ from runner.server.answers import Handler, Rejection, bad_request, refused, spok
 from runner.server.generations import SEEDS, generations, not_applied
 from runner.server.hooks import Post
 from runner.server.jobs import Desk, Job, Order
+from runner.server.openapi import description
 from runner.server.outside import Outside
 from runner.server.reading import read_body, read_image
 from runner.server.uploads import Uploads
@@ -113,13 +114,18 @@ class Service:
 
     async def image(self, http: HttpRequest) -> Response:
         """Answer a link: the picture, 404 as long as there is none, 410 when there never will be one."""
-        number, place = http.path_params["number"], http.path_params["place"]
+        found = OWN_LINK.fullmatch(f"/images/{http.path_params['name']}.png")
+        number, place = (int(found["number"]), int(found["place"])) if found else (-1, 0)
         job, picture = self.desk.find(number), self._picture(number, place)
         if picture is not None:
             return Response(picture, media_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
         if job is None or place >= job.samples or job.refused:
             raise Rejection(Refused(concern=Concern.CELL, message="no such image, or it is forgotten", status=410))
         raise Rejection(Refused(concern=Concern.CELL, message="the image is not made yet", status=404))
+
+    async def openapi(self, _: HttpRequest) -> Response:
+        """Answer with the description of every route."""
+        return spoken(description())
 
     async def hello(self, http: HttpRequest) -> Response:
         """Answer a browser with what this is."""
@@ -159,7 +165,7 @@ class Service:
             if not link.startswith(f"{base}/images/"):
                 return await self.settings.fetch_image(link)
             found = OWN_LINK.fullmatch(link.removeprefix(base))
-            picture = self._picture(int(found["number"]), int(found["place"] or 0)) if found else None
+            picture = self._picture(int(found["number"]), int(found["place"])) if found else None
             if picture is None:
                 raise DownloadError(f"{link[:200]}: no such image is here, or it is forgotten")
             return picture
