@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.document import loads
+from runner.schema.tables import attribute_table, scheduler_table
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "models" / "studio-tiny" / "README.md"])
@@ -69,3 +70,9 @@ def test_every_file_of_the_gallery_points_editors_to_the_schema() -> None:
     for path in (ROOT / "experiments").glob("*.yaml"):
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert first == "# yaml-language-server: $schema=../schemas/experiment.schema.json", path.name
+
+
+@pytest.mark.parametrize(("name", "table"), [("attributes", attribute_table()), ("schedulers", scheduler_table())])
+def test_the_tables_of_attributes_and_schedulers_are_those_of_the_schemas(name: str, table: str) -> None:
+    page = (ROOT / "docs" / "attributes.md").read_text(encoding="utf-8")
+    assert page.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0] == f"{table}\n"

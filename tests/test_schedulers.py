@@ -259,3 +259,33 @@ def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
     )
     with pytest.raises(EngineError, match=r"^scheduler: 'EDMEulerScheduler', the own one of the model, is not one"):
         scheduler("", _class_name="EDMEulerScheduler")
+
+
+# --- what the documents say of each ---------------------------------------------------------------------------------------
+
+
+def said(name: str) -> Any:
+    schema = json.loads(shipped("schemas", "parameters.schema.json").read_text(encoding="utf-8"))
+    return schema["$defs"]["scheduler"]["x-schedulers"][name]
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_table_says_how_often_the_model_is_called_and_whether_noise_is_drawn_on_the_way(name: str) -> None:
+    calls, ends = [], []
+    for seed in (1, 2):
+        sampler = scheduler(name)
+        sampler.set_timesteps(21)
+        start = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0)) * sampler.init_noise_sigma
+        ends.append(denoise(sampler, start, 0, seed))
+        calls.append(len(sampler.timesteps))
+    more = {"one call more at the start": 1, "one call in the last step": -1}
+    expected = 21 * said(name)["calls"] + sum(count for words, count in more.items() if words in said(name)["note"])
+    assert (calls, not torch.equal(*ends)) == ([expected, expected], said(name)["stochastic"])
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_table_says_which_take_karras_sigmas(name: str) -> None:
+    taken = [
+        getattr(scheduler(name, karras=asked), "config", {}).get("use_karras_sigmas", False) for asked in (True, False)
+    ]
+    assert taken == [said(name)["karras"], False]

@@ -94,10 +94,17 @@ def plan(
 @app.command()
 def schema(
     name: Annotated[str, typer.Argument(help="Which schema; without it the names are listed.", metavar="[NAME]")] = "",
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Print the attributes and the schedulers as Markdown tables instead.")
+    ] = False,
 ) -> None:
     """Print a JSON Schema, self-contained: of the experiment file or of an endpoint's body."""
     from runner.schema import bundled, did_you_mean, schema_names
+    from runner.schema.tables import attribute_table, scheduler_table
 
+    if tables:
+        sys.stdout.write(f"{attribute_table()}\n\n{scheduler_table()}\n")
+        return
     if not name:
         say("\n".join(schema_names()))
         return
