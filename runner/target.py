@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner import wire
 from runner.client import Client
@@ -39,6 +40,9 @@ CONNECT = 10.0
 
 ANSWER = 300.0
 """Seconds to wait for bytes of an answer: images take their time."""
+
+HEAD_SECONDS = 20.0
+"""For a new connection to send its first request's head; uvicorn itself would wait for ever."""
 
 ANYWHERE = Outside(allow_private=True)
 
@@ -179,11 +183,29 @@ async def serving(app: App, *, host: str = "127.0.0.1", port: int = 0) -> AsyncI
         await task
 
 
+class _Connection(H11Protocol):
+    """Uvicorn's connection, closed when it asks nothing: one that sends a byte at a time would be held for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_due = self.loop.call_later(HEAD_SECONDS, self._close_if_silent)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_due.cancel()
+        super().connection_lost(exc)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+
 class _Server(uvicorn.Server):
     """Uvicorn without its log lines; `ready` has the URL once it answers there."""
 
     def __init__(self, app: App, url: str, *, signals: bool = True) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
+        super().__init__(
+            uvicorn.Config(app, http=_Connection, log_config=None, access_log=False, lifespan="on", ws="none")
+        )
         self.ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._url = url
         self._signals = signals

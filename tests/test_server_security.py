@@ -15,6 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from runner import target
 from runner.client import DownloadError
 from runner.engine.pictures import opened
 from runner.errors import EngineError
@@ -107,6 +108,15 @@ def test_a_redirect_into_the_house_is_not_followed() -> None:
     with pytest.raises(DownloadError, match=r"metadata\.example leads to 169\.254\.169\.254"):
         asyncio.run(Outside(resolve=hosts, transport=lambda: wire).fetch("http://images.example/a.png"))
     assert [str(request.url) for request in wire.sent] == [f"http://{PUBLIC}/a.png"]
+
+
+def test_a_redirect_to_a_path_alone_stays_at_the_name() -> None:
+    wire = Wire(httpx.Response(302, headers={"Location": "/b.png"}))
+    outside = Outside(resolve=resolving(**{"images.example": [PUBLIC]}), transport=lambda: wire)
+    assert asyncio.run(outside.fetch("https://images.example/a.png")) == b"picture"
+    sent = wire.sent[1]
+    assert str(sent.url) == f"https://{PUBLIC}/b.png"
+    assert (sent.headers["host"], sent.extensions["sni_hostname"]) == ("images.example", "images.example")
 
 
 @pytest.mark.parametrize(
@@ -256,3 +266,47 @@ def test_an_address_that_others_can_reach_needs_a_key_or_a_word() -> None:
         "everyone in"
     )
     assert (done.returncode, done.stderr.strip()) == (2, said)
+
+
+def test_a_jpeg_that_declares_too_much_is_refused_before_it_is_decoded() -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (16, 16)).save(buffer, format="JPEG")
+    data = bytearray(buffer.getvalue())
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 9000, 9000)
+    with pytest.raises(EngineError, match=r"^init_image: 9000×9000 pixels are more than the 40000000 allowed"):
+        opened(bytes(data), "init_image")
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, '{"a":' * 200_000, '{"seed": ' + "9" * 100_000 + "}", '{"seed": NaN}'])
+def test_json_that_would_fill_or_break_the_reader_is_a_400(body: str) -> None:
+    async def session() -> httpx.Response:
+        transport = httpx.ASGITransport(app=create_app(Recorder()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://target/api/v1/enterprise") as http:
+            return await http.post("text2img", content=body, headers=JSON)
+
+    answer = asyncio.run(session())
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("the body is not JSON (")
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /api/v1/enterprise/text2img HTTP/1.1\r\nHost: "])
+def test_connections_that_ask_nothing_are_closed_and_others_are_answered_meanwhile(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "HEAD_SECONDS", 0.2)
+
+    async def session() -> tuple[list[bytes], int]:
+        async with serving(create_app(Recorder())) as url, httpx.AsyncClient(base_url=url) as http:
+            host, port = url.removeprefix("http://").split("/")[0].split(":")
+            silent = [await asyncio.open_connection(host, int(port)) for _ in range(50)]
+            for _, writer in silent:
+                writer.write(begun)
+            other = (await http.post("text2img", json=BODY)).status_code
+            async with asyncio.timeout(20):
+                read = [await reader.read() for reader, _ in silent]
+            for _, writer in silent:
+                writer.close()
+            return read, other
+
+    assert asyncio.run(session()) == ([b""] * 50, 200)

@@ -86,9 +86,15 @@ class Door(httpx.AsyncBaseTransport):
                 request=request,
             )
         # the Host header is there already; the certificate is checked against the name, not the address
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
-        request.url = url.copy_with(host=addresses[0].partition("%")[0])
-        return await self._inner.handle_async_request(request)
+        sent = httpx.Request(
+            request.method,
+            url.copy_with(host=addresses[0].partition("%")[0]),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": url.host},
+        )
+        # the client keeps the request as it was: a redirect to a path alone is one at the name, not at the address
+        return await self._inner.handle_async_request(sent)
 
     async def aclose(self) -> None:
         """Close the connections."""
