@@ -66,7 +66,7 @@ def train_autoencoder(
     for step in range(plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
-        crops, generator = _crops(drawings, plan, step)
+        crops, generator = random_crops(drawings, plan, step)
         latents = autoencoder.encode(crops).latents
         noise = LATENT_NOISE * torch.randn(latents.shape, generator=generator)
         rough = torch.rand(len(crops), 1, 1, 1, generator=generator) < 0.7
@@ -76,7 +76,7 @@ def train_autoencoder(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), 1.0)
         optimizer.step()
-        _follow(average, autoencoder, step)
+        follow(average, autoencoder, step)
         quality.append(psnr(decoded.detach(), crops))
         if (step + 1) % 100 == 0 or step + 1 == plan.steps:
             report(step + 1, sum(quality) / len(quality))
@@ -100,7 +100,8 @@ def psnr(decoded: torch.Tensor, original: torch.Tensor) -> float:
     return 10 * math.log10(4 / max((decoded - original).pow(2).mean().item(), 1e-12))
 
 
-def _crops(drawings: torch.Tensor, plan: AutoencoderPlan, step: int) -> tuple[torch.Tensor, torch.Generator]:
+def random_crops(drawings: torch.Tensor, plan: AutoencoderPlan, step: int) -> tuple[torch.Tensor, torch.Generator]:
+    """Return a step's crops, some mirrored and some with their channels shuffled, and its generator for more chance."""
     seed = seed_for(plan.seed, "autoencoder", step)
     chance, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     crops = []
@@ -116,7 +117,8 @@ def _crops(drawings: torch.Tensor, plan: AutoencoderPlan, step: int) -> tuple[to
     return torch.stack(crops), generator
 
 
-def _follow(average: Any, trained: Any, step: int) -> None:
+def follow(average: Any, trained: Any, step: int) -> None:
+    """Move an average of weights towards the trained ones; slower the more steps there were."""
     decay = min(0.995, (1 + step) / (10 + step))
     with torch.no_grad():
         for slow, fast in zip(average.parameters(), trained.parameters(), strict=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import AutoencoderTiny
 
 from runner.studio.networks import build_pipeline, load_networks
 
@@ -32,6 +33,17 @@ def pack(base: Path, networks: Path, loras: Sequence[Path], model: Path) -> int:
     for path in model.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors writes for its owner's eyes alone
     return sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+
+
+def pack_vae(source: Path, model: Path) -> None:
+    """Write a further VAE to `vaes/` of a model folder, under the name of its own folder and in fp16."""
+    target = model / "vaes" / source.name
+    AutoencoderTiny.from_pretrained(source, local_files_only=True).half().save_pretrained(target)
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)  # where it was trained is nobody's business
+    (target / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for path in (target.parent, target, *target.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def write_facts(model: Path, facts: Mapping[str, Any]) -> None:
