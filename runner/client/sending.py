@@ -17,7 +17,7 @@ from typing import TypeAlias
 import httpx
 
 from runner import wire
-from runner.client.links import DownloadError, described, read_link, read_whole
+from runner.client.links import ENCODINGS, DownloadError, described, read_link, read_whole
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
 from runner.pace import Clock
 
@@ -33,6 +33,10 @@ _NOTHING_SENT = (
 )
 _LINKS = ("output", "proxy_links", "future_links")
 _STRUCK_OUT = "[key]"
+_DEEPEST = 64  # levels of an answer that are read; the contract has four
+
+EMPTY_ANSWERS = 3
+"""How often a fetch may say success without an image before the links that were promised are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +119,13 @@ class Client:
 
         The first fetch comes after the server's eta, later ones at growing distances or when the server says. A fetch
         that fails is tried again: fetching costs nothing. What the server does not know, or may not be asked for with
-        this key, is Unknown and not Refused, because it was accepted.
+        this key, is Unknown and not Refused, because it was accepted; the links that were promised are tried first.
 
         Args:
             queued: what the server accepted.
             deadline: reading of `Clock.elapsed` after which the outcome is unknown.
         """
-        pause = self._after(queued.eta, 0)
+        pause, links, empty = self._after(queued.eta, 0), queued.future_links, 0
         for polls in count(1):
             await self._clock.sleep(max(0.0, min(pause, deadline - self._clock.elapsed())))
             reply, settled = await self._fetch(queued)
@@ -131,16 +135,18 @@ class Client:
                 case Refused(concern=concern, status=status) if settled or (concern is Concern.CELL and status != 404):
                     return reply
                 case Refused(concern=Concern.CELL | Concern.RUN):
-                    return Unknown(message=f"accepted as {queued.remote_id}, and not to be fetched: {reply.message}")
+                    message = f"accepted as {queued.remote_id}, and not to be fetched: {reply.message}"
+                    return _promised(queued, links) or Unknown(message=message)
                 case Refused(retry_after=hint):
                     pause = max(hint or 0.0, self._pause(polls))
-                case Queued(eta=eta):
-                    pause = self._after(eta, polls)
+                case Queued(eta=eta, future_links=later):
+                    pause, links, empty = self._after(eta, polls), later or links, empty + settled
                 case Unknown():
                     pause = self._pause(polls)
-            if self._clock.elapsed() >= deadline:
+            if self._clock.elapsed() >= deadline or (empty >= EMPTY_ANSWERS and links):
                 break
-        return Unknown(message=f"accepted as {queued.remote_id}, and not ready when the time to wait was over")
+        message = f"accepted as {queued.remote_id}, and not ready when the time to wait was over"
+        return _promised(queued, links) or Unknown(message=message)
 
     async def download(self, ready: Ready) -> tuple[bytes, ...]:
         """Return the image files of an answer, in its order.
@@ -184,11 +190,11 @@ class Client:
 
     async def _post(self, path: str, fields: Mapping[str, object], *, within: float) -> _Answer:
         content = json.dumps(fields, allow_nan=False).encode()
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": ENCODINGS}
         try:
             async with (
                 asyncio.timeout(within),
-                self._http.stream("POST", path, content=content, headers=headers) as response,
+                self._http.stream("POST", path, content=content, headers=headers, follow_redirects=False) as response,
             ):
                 data = await read_whole(response, LARGEST_ANSWER)
         except _NOTHING_SENT as error:
@@ -241,16 +247,20 @@ class Client:
         backoff = min(limits.longest_poll, limits.shortest_poll * 1.5 ** min(polls, 20))
         return backoff * self._clock.random.uniform(1.0, 1.2)
 
-    def _scrubbed(self, payload: object) -> object:
+    def _scrubbed(self, payload: object, levels: int = _DEEPEST) -> object:
         """Return an answer without the key, should the server repeat it. Links are left whole, or they lead nowhere."""
+        if not levels:
+            return "[nested too deep]"
         match payload:
             case str():
                 return self._without_key(payload)
             case list():
-                return [self._scrubbed(item) for item in payload]
+                return [self._scrubbed(item, levels - 1) for item in payload]
             case dict():
                 return {
-                    self._without_key(name): item if name in _LINKS else self._scrubbed(item)
+                    self._without_key(name): item
+                    if name in _LINKS and _is_flat(item)
+                    else self._scrubbed(item, levels - 1)
                     for name, item in payload.items()
                 }
             case _:
@@ -258,6 +268,15 @@ class Client:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, _STRUCK_OUT) if self._key else text
+
+
+def _promised(queued: Queued, links: tuple[str, ...]) -> Ready | None:
+    """Return an answer of the links that were promised, if any were: the images may lie there all the same."""
+    return Ready(remote_id=queued.remote_id, outputs=links) if links else None
+
+
+def _is_flat(links: object) -> bool:
+    return isinstance(links, str) or (isinstance(links, list) and all(isinstance(link, str) for link in links))
 
 
 def _origin(link: str) -> tuple[str, str, int | None] | None:
