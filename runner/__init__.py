@@ -16,6 +16,7 @@ A test reads this drawing and holds the code to it.
     5  target*     an address becomes an open client: hosted, or the server in-process
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
+    4  receiver*   the other end of a webhook: answers that come by themselves
     4  report      a table becomes one static folder
     3  client*     one request becomes images or a refusal: send, wait, fetch, download
     3  document    YAML text becomes an Experiment, or complaints with line numbers

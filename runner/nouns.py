@@ -256,12 +256,14 @@ class Queued:
         eta: in seconds, None when it does not say.
         fetch_result: the server's own address to fetch from, or empty.
         future_links: where it says that the images will be; empty when it does not say.
+        track_id: this side's name for the request, under which a webhook answers; empty when none is awaited.
     """
 
     remote_id: str
     eta: float | None = None
     fetch_result: str = ""
     future_links: tuple[str, ...] = ()
+    track_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

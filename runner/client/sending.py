@@ -10,7 +10,8 @@ the first byte went out it may have been made and paid for, and nothing here sen
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from itertools import count
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ import httpx
 
 from runner import wire
 from runner.client.links import ENCODINGS, DownloadError, described, read_link, read_whole
+from runner.client.mailbox import Mailbox
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
 from runner.pace import Clock
 
@@ -75,6 +77,9 @@ class Client:
     """Speaks the contract over an open httpx client, whose `base_url` ends before the route.
 
     Safe to share between tasks of one event loop. It does not own the httpx client and never closes it.
+
+    Attributes:
+        mailbox: where a webhook's answers arrive, set before anything is sent; None asks for no webhook.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Client:
             clock: time and chance.
             patience: how long to wait for what.
         """
+        self.mailbox: Mailbox | None = None
         self._http = http
         self._load = load
         self._key = key
@@ -108,14 +114,25 @@ class Client:
     async def send(self, request: Request) -> Reply:
         """Send a request once and return what the server says to it.
 
+        With a mailbox it names a webhook, unless the request has one of its own.
+
         Raises:
             OSError: a local image cannot be read; nothing was sent.
         """
         fields = wire.body(request, key=self._key, load=self._load)
-        return self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+        if self.mailbox is None or request.parameters.get("webhook"):
+            return self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+        track_id, reply = self.mailbox.expect(), None
+        try:
+            fields |= {"webhook": self.mailbox.url, "track_id": track_id}
+            reply = self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+            return replace(reply, track_id=track_id) if isinstance(reply, Queued) else reply
+        finally:
+            if not isinstance(reply, Queued):
+                self.mailbox.forget(track_id)
 
     async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown:
-        """Fetch what was accepted until the server says how it ended.
+        """Fetch what was accepted until the server says how it ended, or its webhook does.
 
         The first fetch comes after the server's eta, later ones at growing distances or when the server says. A fetch
         that fails is tried again: fetching costs nothing. What the server does not know, or may not be asked for with
@@ -125,9 +142,18 @@ class Client:
             queued: what the server accepted.
             deadline: reading of `Clock.elapsed` after which the outcome is unknown.
         """
+        try:
+            return await self._wait(queued, deadline)
+        finally:
+            if self.mailbox is not None:
+                self.mailbox.forget(queued.track_id)
+
+    async def _wait(self, queued: Queued, deadline: float) -> Ready | Refused | Unknown:
         pause, links, empty = self._after(queued.eta, 0), queued.future_links, 0
         for polls in count(1):
-            await self._clock.sleep(max(0.0, min(pause, deadline - self._clock.elapsed())))
+            told = await self._pause_for(queued, max(0.0, min(pause, deadline - self._clock.elapsed())))
+            if told is not None:
+                return told
             reply, settled = await self._fetch(queued)
             match reply:
                 case Ready():
@@ -167,6 +193,22 @@ class Client:
         if isinstance(reply, Unknown):
             return Refused(concern=Concern.LATER, message=reply.message)
         return None if reply is None or reply.concern is Concern.CELL else reply
+
+    async def _pause_for(self, queued: Queued, seconds: float) -> Ready | Refused | None:
+        """Wait that long, or until a webhook answers; return how the request ended if that says so.
+
+        An answer under another name than the server gave the request, or one that is no end, is no more than a hint
+        to ask the server itself.
+        """
+        pause = self._clock.sleep(seconds)
+        if self.mailbox is None:
+            await pause
+            return None
+        payload = self._scrubbed(await self.mailbox.take(queued.track_id, pause))
+        if not (isinstance(payload, dict) and wire.settled(payload) and wire.is_about(payload, queued.remote_id)):
+            return None
+        reply = wire.answer(HTTPStatus.OK, {}, payload, now=self._clock.now())
+        return reply if isinstance(reply, Ready | Refused) else None
 
     async def _fetch(self, queued: Queued) -> tuple[Reply, bool]:
         """Return what a fetch says, and whether that is the request's own end."""

@@ -93,6 +93,11 @@ def settled(payload: object) -> bool:
     return _word(payload) in ("success", "failed")
 
 
+def is_about(payload: Mapping[str, object], remote_id: str) -> bool:
+    """Return whether an answer names the request that the server accepted under that name."""
+    return _identifier(payload) == remote_id
+
+
 def accepted(payload: object) -> bool:
     """Return whether an answer speaks the contract's language at all."""
     return _word(payload) in ("success", "processing", *_REFUSING)
