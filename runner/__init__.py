@@ -31,6 +31,7 @@ A test reads this drawing and holds the code to it.
     1  schema      what an endpoint accepts: spelling, ranges, cross-field rules
     1  provenance  which versions, commit and machine made a run
     1  pace        when to send, how long to wait, when to stop: arithmetic with the clock passed in
+    1  flags       what is odd about a picture that came
     1  files       writes that happen whole or not at all
     0  nouns       the vocabulary: frozen dataclasses, no I/O
     0  errors      what can go wrong, drawn as a tree
