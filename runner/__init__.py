@@ -16,6 +16,7 @@ A test reads this drawing and holds the code to it.
     5  target*     an address becomes an open client: hosted, or the server in-process
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
+    4  receiver*   the other end of a webhook: answers that come by themselves
     4  report      a table becomes one static folder
     3  client*     one request becomes images or a refusal: send, wait, fetch, download
     3  document    YAML text becomes an Experiment, or complaints with line numbers
@@ -30,6 +31,7 @@ A test reads this drawing and holds the code to it.
     1  schema      what an endpoint accepts: spelling, ranges, cross-field rules
     1  provenance  which versions, commit and machine made a run
     1  pace        when to send, how long to wait, when to stop: arithmetic with the clock passed in
+    1  flags       what is odd about a picture that came
     1  files       writes that happen whole or not at all
     0  nouns       the vocabulary: frozen dataclasses, no I/O
     0  errors      what can go wrong, drawn as a tree

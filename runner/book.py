@@ -1,9 +1,10 @@
 """A run becomes a Book: everything that its page shows, in the page's own nouns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner import table
+from runner.flags import flags
 from runner.ledger import PENDING, Standing
 from runner.nouns import State
 from runner.plan import Placement, Plan
@@ -47,7 +48,13 @@ def _tile(placement: Placement, standing: Standing) -> Tile:
         request=placement.request,
         meta=standing.answer,
         pictures=standing.pictures,
+        flags=tuple(dict.fromkeys(_flags(placement, standing))),
     )
+
+
+def _flags(placement: Placement, standing: Standing) -> Iterator[str]:
+    for picture in standing.pictures:
+        yield from flags(placement.request, standing.answer, picture)
 
 
 def _shares(plan: Plan, standings: Mapping[str, Standing]) -> list[Share]:

@@ -17,6 +17,7 @@ from typing import TypeGuard
 
 from runner.client import Client, DownloadError
 from runner.errors import ImageError
+from runner.flags import HIDDEN
 from runner.ledger import Ledger, OpenAttempt
 from runner.nouns import (
     Cell,
@@ -242,4 +243,5 @@ def _made(ready: Ready, made: Made) -> Outcome:
         return Failed(message="the target's answer says success and holds no image")
     seed = ready.meta.get("seed")
     known = seed if isinstance(seed, int) else int(seed) if isinstance(seed, str) and seed.isdigit() else None
-    return Made(pictures=made.pictures, meta=made.meta, seconds=made.seconds, seed=known)
+    hidden = {} if ready.nsfw is None else {HIDDEN: ready.nsfw}
+    return Made(pictures=made.pictures, meta={**hidden, **made.meta}, seconds=made.seconds, seed=known)

@@ -249,11 +249,21 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """The server accepted the request and will make the images; `eta` in seconds, None when it does not say."""
+    """The server accepted the request and will make the images.
+
+    Attributes:
+        remote_id: the server's name for the request, as text.
+        eta: in seconds, None when it does not say.
+        fetch_result: the server's own address to fetch from, or empty.
+        future_links: where it says that the images will be; empty when it does not say.
+        track_id: this side's name for the request, under which a webhook answers; empty when none is awaited.
+    """
 
     remote_id: str
     eta: float | None = None
     fetch_result: str = ""
+    future_links: tuple[str, ...] = ()
+    track_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from runner.flags import flags
 from runner.ledger import PENDING, Standing
 from runner.nouns import Endpoint, Picture, State
 from runner.plan import Placement, Plan
@@ -27,6 +28,7 @@ RECORD = {
     "thumbnail": "string",
     "sha256": "string",
     "seconds": "Float64",
+    "flags": "string",
 }
 """Columns that tell what became of a cell, with their types; the axes stand before them, the request's parameters after."""
 
@@ -40,7 +42,8 @@ def frame(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     Columns: each axis that is no parameter by its name (the point's label), then `RECORD`, then every parameter of the
     endpoint; an axis that has the name of a record's column is called `axis.<name>`. Their types are the same whatever
     happened: whole numbers Int64, other numbers Float64, everything else string. `seconds` is the server's generation
-    time for the whole request; `seed` is the one given or drawn, of the first sample.
+    time for the whole request; `seed` is the one given or drawn, of the first sample; `flags` is what is odd about the
+    image, in words.
     """
     parameters = _parameter_types(plan.experiment.endpoint)
     axes = {axis.name: _column(axis.name) for axis in plan.axes if axis.name not in parameters}
@@ -150,7 +153,13 @@ def _rows(placement: Placement, standings: Mapping[str, Standing], axes: Mapping
     if not standing.pictures:
         yield shared
     for sample, picture in enumerate(standing.pictures):
-        yield {**shared, "sample": sample, **_picture(picture), "seed": _seed(placement, standing)}
+        yield {
+            **shared,
+            "sample": sample,
+            **_picture(picture),
+            "flags": _flags(placement, standing, picture),
+            "seed": _seed(placement, standing),
+        }
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
@@ -159,6 +168,10 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "thumbnail": thumbnail_path(picture.sha256),
         "sha256": picture.sha256,
     }
+
+
+def _flags(placement: Placement, standing: Standing, picture: Picture) -> str | None:
+    return "; ".join(flags(placement.request, standing.answer, picture)) or None
 
 
 def _seed(placement: Placement, standing: Standing) -> object:

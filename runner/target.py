@@ -20,13 +20,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner import wire
-from runner.client import Client
+from runner.client import Client, Mailbox
 from runner.engine import Engine
 from runner.engine.diffusion import DiffusionEngine
 from runner.engine.process import ProcessEngine
 from runner.engine.sketch import SketchEngine
 from runner.errors import InputError
 from runner.nouns import Address, Provider
+from runner.receiver import MOST_SENDERS, Webhook, create_receiver
 from runner.schema import did_you_mean
 from runner.server import App, Outside, Settings, create_app, running
 from runner.shipped import shipped
@@ -61,7 +62,11 @@ class Target:
 
 @asynccontextmanager
 async def open_target(
-    address: Address, *, load: Callable[[str], bytes], environ: Mapping[str, str]
+    address: Address,
+    *,
+    load: Callable[[str], bytes],
+    environ: Mapping[str, str],
+    webhook: Webhook | None = None,
 ) -> AsyncIterator[Target]:
     """Open a target for the length of an `async with` block.
 
@@ -69,23 +74,42 @@ async def open_target(
         address: embedded, sketch or a URL.
         load: returns the bytes of a local image by its SHA-256.
         environ: where the reference to a key is looked up.
+        webhook: where a hosted service sends its answers; a receiver listens there as long.
 
     Raises:
-        InputError: the address is none, or its key's variable is not set.
+        InputError: the address is none, its key's variable is not set, or there is no use for a webhook, or no place.
         EngineMissing: the embedded engine's packages are not installed.
     """
     provider = provider_of(address)
     if address.hosted:
         key = resolve_key(address, environ)
         timeout = httpx.Timeout(ANSWER, connect=CONNECT)
-        async with httpx.AsyncClient(base_url=provider.target, timeout=timeout) as http:
-            yield Target(client=Client(http, load=load, key=key), provider=provider)
+        async with httpx.AsyncClient(base_url=provider.target, timeout=timeout) as http, _receiving(webhook) as mailbox:
+            client = Client(http, load=load, key=key)
+            client.mailbox = mailbox
+            yield Target(client=client, provider=provider)
         return
+    if webhook is not None:
+        raise InputError(
+            f"--webhook: the target {address.name} makes its pictures in this process; a webhook is for a hosted "
+            "service, whose target is a URL: leave the flag out"
+        )
     app = create_app(_engine_of(address), IN_PROCESS)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     base_url = f"http://{address.name}{wire.BASES[0]}"
     async with running(app), httpx.AsyncClient(transport=transport, base_url=base_url) as http:
         yield Target(client=Client(http, load=load), provider=provider)
+
+
+@asynccontextmanager
+async def _receiving(webhook: Webhook | None) -> AsyncIterator[Mailbox | None]:
+    """Listen for a webhook's answers for the length of an `async with` block, which is given their mailbox."""
+    if webhook is None:
+        yield None
+        return
+    mailbox = Mailbox(webhook.url, draw=webhook.draw)
+    async with serving(create_receiver(mailbox), host=webhook.host, port=webhook.port, most=MOST_SENDERS):
+        yield mailbox
 
 
 def provider_of(address: Address) -> Provider:
@@ -167,14 +191,20 @@ async def serve_forever(app: App, *, host: str, port: int, started: Callable[[st
 
 
 @asynccontextmanager
-async def serving(app: App, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def serving(app: App, *, host: str = "127.0.0.1", port: int = 0, most: int | None = None) -> AsyncIterator[str]:
     """Serve an app over HTTP for the length of an `async with` block, which is given its URL; signals are left alone.
+
+    Args:
+        app: an ASGI app.
+        host: name or address to listen on.
+        port: 0 takes a free one.
+        most: connections at once, above which the answer is 503; None for no limit.
 
     Raises:
         InputError: nothing can listen there.
     """
     listener = _listen(host, port)
-    server = _Server(app, _url(listener), signals=False)
+    server = _Server(app, _url(listener), signals=False, most=most)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield await server.ready
@@ -202,10 +232,11 @@ class _Connection(H11Protocol):
 class _Server(uvicorn.Server):
     """Uvicorn without its log lines; `ready` has the URL once it answers there."""
 
-    def __init__(self, app: App, url: str, *, signals: bool = True) -> None:
-        super().__init__(
-            uvicorn.Config(app, http=_Connection, log_config=None, access_log=False, lifespan="on", ws="none")
+    def __init__(self, app: App, url: str, *, signals: bool = True, most: int | None = None) -> None:
+        config = uvicorn.Config(
+            app, http=_Connection, log_config=None, access_log=False, lifespan="on", ws="none", limit_concurrency=most
         )
+        super().__init__(config)
         self.ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._url = url
         self._signals = signals

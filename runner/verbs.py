@@ -21,6 +21,7 @@ from runner.pace import Budget, Clock
 from runner.plan import Plan, make
 from runner.plan.rules import meets
 from runner.provenance import provenance, stamp
+from runner.receiver import Webhook
 from runner.target import open_target, provider_of
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class Surroundings:
         watch: is told of every step.
         clock: time and chance.
         environ: where key references are looked up.
+        webhook: where a hosted service sends its answers; None fetches them alone.
     """
 
     stop: Stop = field(default_factory=Stop)
     watch: Callable[[Event], None] = unwatched
     clock: Clock = field(default_factory=Clock)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,9 @@ async def sweep(
         folder.freeze(plan, provenance(plan.provider, started=clock.now()) | {"plan": plan.digest})
         for sha256, path in plan.experiment.inputs.items():
             folder.vault.keep_input(Path(path), sha256)
-        async with open_target(plan.experiment.target, load=folder.vault.load_input, environ=around.environ) as target:
+        async with open_target(
+            plan.experiment.target, load=folder.vault.load_input, environ=around.environ, webhook=around.webhook
+        ) as target:
             bench = Bench(
                 client=target.client,
                 ledger=ledger,

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import random
+import struct
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -290,3 +292,37 @@ def test_what_was_sent_before_a_crash_is_unknown_unless_the_server_crashed_along
             return tools.ledger.standing(cell(5).digest).state
 
     assert asyncio.run(crash_then_settle()) is state
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ({"nsfw_content_detected": True}, {"seed": 1, "nsfw_content_detected": True}),
+        ({"nsfw_content_detected": [False, True]}, {"seed": 1, "nsfw_content_detected": True}),
+        ({"nsfw_content_detected": False}, {"seed": 1, "nsfw_content_detected": False}),
+        ({"nsfw_content_detected": None}, {"seed": 1}),
+        (
+            {"nsfw_content_detected": True, "meta": {"nsfw_content_detected": "own words"}},
+            {"nsfw_content_detected": "own words"},
+        ),
+    ],
+)
+def test_whether_a_picture_was_hidden_is_kept_with_the_answer(
+    tmp_path: Path, said: dict[str, object], answer: dict[str, object]
+) -> None:
+    payload = {"status": "success", "id": 1, "output": ["http://target/images/1.png"], "meta": {"seed": 1}}
+    swept(Server([lambda _: JSONResponse(payload | said)]), tmp_path, [cell(1)])
+
+    with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
+        assert ledger.standing(cell(1).digest).answer == answer
+
+
+def test_a_small_file_of_absurd_size_is_refused_and_not_decoded(tmp_path: Path) -> None:
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    states, _ = swept(Server([success], images={"1.png": bomb + png(7)[33:]}), tmp_path, [cell(1)])
+
+    assert states == {cell(1).digest: State.FAILED}
+    with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
+        reason = ledger.standing(cell(1).digest).reason
+    assert reason.startswith("the target's image is broken: ")

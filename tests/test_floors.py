@@ -19,7 +19,7 @@ BIG = {
     "diffusers": {"engine", "studio"},
     "transformers": {"engine", "studio"},
     "peft": {"engine", "studio"},
-    "starlette": {"server"},
+    "starlette": {"server", "receiver"},
     "uvicorn": {"target"},
     "jsonschema": {"schema", "document"},
     "typer": {"cli", "studio"},

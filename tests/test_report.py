@@ -327,3 +327,13 @@ def test_the_page_starts_with_the_layout_of_the_file() -> None:
 )
 def test_a_description_becomes_blocks_of_text(text: str, expected: tuple[Block, ...]) -> None:
     assert blocks(text) == expected
+
+
+def test_only_a_tile_with_flags_carries_them(tmp_path: Path) -> None:
+    picture = painted(tmp_path, 1)
+    shown = [tile(0, {}, (picture,), flags=("32×32, asked 256×256",)), tile(1, {}, (picture,))]
+
+    assert read_records(data_of(render(book([], shown)))["facts"], []) == [
+        facts(shown[0]) | {"flags": ["32×32, asked 256×256"]},
+        facts(shown[1]),
+    ]

@@ -293,3 +293,16 @@ def test_ten_thousand_cells_are_one_table() -> None:
 def test_a_point_that_sets_several_parameters_is_shown_by_its_label() -> None:
     size = Axis(name="size", points=(Point(label="wide", set={"width": 768, "height": 512}),))
     assert rows(table.frame(plan(size), {}), "size", "width", "height") == [("wide", 768, 512)]
+
+
+def test_an_odd_image_is_flagged_in_words_and_no_other_is() -> None:
+    found = plan(axis("seed", 1, 2, 3), parameters=BASE | {"width": 256, "height": 256})
+    right = Picture(sha256="c" * 64, width=256, height=256, size=9)
+    hidden = Standing(state=State.MADE, pictures=(right,), answer={"nsfw_content_detected": True})
+    stands = standings(found, made("a"), Standing(state=State.MADE, pictures=(right,)), hidden)
+
+    assert rows(table.frame(found, stands), "seed", "flags") == [
+        (1, "8×8, asked 256×256"),
+        (2, None),
+        (3, "hidden by the safety checker"),
+    ]

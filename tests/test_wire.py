@@ -288,7 +288,10 @@ def test_processing_is_queued_with_its_eta_and_fetch_address() -> None:
     }
 
     assert answer(200, payload) == Queued(
-        remote_id="12202888", eta=20.5, fetch_result="https://api.example/api/v1/enterprise/fetch/12202888"
+        remote_id="12202888",
+        eta=20.5,
+        fetch_result="https://api.example/api/v1/enterprise/fetch/12202888",
+        future_links=("https://cdn.example/later.png",),
     )
 
 

@@ -23,6 +23,8 @@ function fillCell(book, element, tiles, { zoom, width, height }) {
     element.setAttribute('aria-label', 'not in the plan');
     return;
   }
+  const flags = tiles.flatMap((tile) => book.flags(tile));
+  if (flags.length) element.append(flagMark(flags));
   if (frames.length === 1) {
     element.append(frameNode(book, frames[0], { longer: zoom, width, height }));
     return;
@@ -34,6 +36,12 @@ function fillCell(book, element, tiles, { zoom, width, height }) {
   const nodes = frames.slice(0, shown).map((frame) => frameNode(book, frame, slot));
   if (shown < frames.length) nodes.push(make('span', { class: 'more' }, `+${counted(frames.length - shown)}`));
   element.append(make('div', { class: `mosaic mosaic-${across}` }, ...nodes));
+}
+
+/** A flag in the corner of a cell; the tooltip and the viewer say what is odd. */
+function flagMark(flags) {
+  const words = [...new Set(flags)].join('; ');
+  return make('span', { class: 'flag', role: 'img', 'aria-label': words, title: words }, icon('flag'));
 }
 
 function frameNode(book, { tile, position }, room) {

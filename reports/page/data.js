@@ -52,12 +52,13 @@ function openField(field, axes) {
   return () => values[0];
 }
 
-/** Records of tiles: `get(tile, name)` for one value, `entries(tile)` for all, sorted by name. */
+/** Records of tiles: `get(tile, name)` for a value that it `has`, `entries(tile)` for all, sorted by name. */
 function openRecords(records, axes) {
   const shape = unpack(records.shape);
   const fields = new Map(records.fields.map(([name, field]) => [name, openField(field, axes)]));
   return {
     names: [...fields.keys()],
+    has: (tile, name) => records.shapes[shape[tile]].includes(name),
     get: (tile, name) => fields.get(name)(tile),
     entries: (tile) => records.shapes[shape[tile]].map((name) => [name, fields.get(name)(tile)]),
   };
@@ -141,6 +142,8 @@ function openBook(data) {
     shares: data.shares,
     states: Uint8Array.from({ length: data.count }, (_, tile) => STATES.indexOf(facts.get(tile, 'state'))),
     fact: facts.get,
+    /** What is odd about a tile's pictures, in words. @type {(tile: number) => string[]} */
+    flags: (tile) => (facts.has(tile, 'flags') ? facts.get(tile, 'flags') : []),
     request: openRecords(data.request, axes),
     answer: openRecords(data.answer, axes),
     digest: openBlob(data.digests.base64, data.digests.bytes),

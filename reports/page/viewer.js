@@ -168,6 +168,7 @@ function panel(book, frame, neighbours) {
   return [
     coordinateList(book, tile),
     verdict(book, tile),
+    ...flagLines(book, tile),
     factList(book, frame),
     ...jsonBlock(route, book.request.entries(tile), differing(book, tile, neighbours)),
     ...jsonBlock('Answer', book.answer.entries(tile), new Set()),
@@ -190,6 +191,10 @@ function verdict(book, tile) {
   const line = make('p', { class: `verdict state-${state}` }, icon(state), make('strong', {}, state));
   if (book.fact(tile, 'reused')) line.append(make('span', { class: 'quiet' }, ' reused from an earlier run'));
   return reason ? make('div', {}, line, make('p', { class: 'reason' }, reason)) : line;
+}
+
+function flagLines(book, tile) {
+  return book.flags(tile).map((words) => make('p', { class: 'flagged' }, icon('flag'), words));
 }
 
 function factList(book, { tile, position }) {

@@ -19,6 +19,7 @@ from runner.errors import InputError
 if TYPE_CHECKING:
     from runner.execute import Stop
     from runner.plan import Plan
+    from runner.receiver import Webhook
     from runner.verbs import Choice, Result
 
 Run = Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN", show_default=False)]
@@ -50,6 +51,18 @@ def run(  # one parameter a flag
     limit: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="Send at most N requests.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make cells again that are made already.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending to a hosted service.")] = False,
+    webhook: Annotated[
+        str,
+        typer.Option("--webhook", metavar="URL", help="Public URL that leads here: a hosted service answers there."),
+    ] = "",
+    webhook_listen: Annotated[
+        str,
+        typer.Option(
+            "--webhook-listen",
+            metavar="HOST:PORT",
+            help="Where to listen for it; 127.0.0.1 and the URL's port, or 8766.",
+        ),
+    ] = "",
     show: Annotated[bool, typer.Option("--open", help="Open the page when done.")] = False,
     json: Json = False,
 ) -> None:
@@ -57,12 +70,13 @@ def run(  # one parameter a flag
     from runner.cli.only import parse_only
     from runner.verbs import Choice, estimate, prepare
 
+    hook = _webhook(webhook, webhook_listen)
     plan = prepare(file, overrides or (), target=target)
     folder = out or Path("runs") / plan.experiment.name
     if plan.experiment.target.hosted and not yes:
         _ask(plan, estimate(plan, folder))
     choice = Choice(only=parse_only(only, plan), limit=limit, fresh=fresh)
-    result = _sweep(plan, folder, choice, quiet=json)
+    result = _sweep(plan, folder, choice, hook, quiet=json)
     if json:
         say_json(_facts(result))
     else:
@@ -139,7 +153,7 @@ def export(
         say(str(out))
 
 
-def _sweep(plan: "Plan", folder: Path, choice: "Choice", *, quiet: bool) -> "Result":
+def _sweep(plan: "Plan", folder: Path, choice: "Choice", webhook: "Webhook | None", *, quiet: bool) -> "Result":
     from runner.cli.progress import Progress
     from runner.execute import Stop
     from runner.verbs import Surroundings, sweep
@@ -152,13 +166,21 @@ def _sweep(plan: "Plan", folder: Path, choice: "Choice", *, quiet: bool) -> "Res
             loop = asyncio.get_running_loop()
             if task and sys.platform != "win32":
                 loop.add_signal_handler(signal.SIGINT, _interrupt, stop, task)
-            return await sweep(plan, folder, choice, Surroundings(stop=stop, watch=progress.watch))
+            return await sweep(plan, folder, choice, Surroundings(stop=stop, watch=progress.watch, webhook=webhook))
 
         try:
             return asyncio.run(sweeping())
         except asyncio.CancelledError:
             complain(f"stopped at once; what was in flight is settled by the next run: sweep run … --out {folder}")
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _webhook(url: str, listen: str) -> "Webhook | None":
+    from runner.receiver import webhook_at
+
+    if listen and not url:
+        raise InputError(f"--webhook-listen: {listen!r} without a webhook; add the public URL: --webhook https://…")
+    return webhook_at(url, listen) if url else None
 
 
 def _interrupt(stop: "Stop", task: "asyncio.Task[object]") -> None:

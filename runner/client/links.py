@@ -12,6 +12,9 @@ from runner.errors import SweepError
 REDIRECTS = 5
 """How many redirects a link may take."""
 
+ENCODINGS = "gzip, deflate"
+"""Content encodings that are asked for and read, one at a time: gzip in gzip is how some kilobytes fill a memory."""
+
 _NOT_YET = {403, 404, 408, 425, 429}  # object stores answer 403 for what is not there yet, too
 
 
@@ -39,7 +42,9 @@ async def read_link(http: httpx.AsyncClient, link: str, *, largest: int, within:
     try:
         async with asyncio.timeout(within):
             for _ in range(REDIRECTS + 1):
-                async with http.stream("GET", url, follow_redirects=False) as response:
+                async with http.stream(
+                    "GET", url, headers={"Accept-Encoding": ENCODINGS}, follow_redirects=False
+                ) as response:
                     if response.next_request is None:
                         return await _content(response, largest)
                     url = _web_address(str(response.next_request.url))
@@ -63,7 +68,10 @@ async def _content(response: httpx.Response, largest: int) -> bytes:
 
 
 async def read_whole(response: httpx.Response, largest: int) -> bytes:
-    """Return the body of a streamed answer. Raises DownloadError when it is larger than that many bytes."""
+    """Return the body of a streamed answer. Raises DownloadError when it is larger than that, or encoded twice."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", *ENCODINGS.split(", ")):
+        raise DownloadError(f"{_shown(response.url)}: content encoding {encoding[:40]!r} is not one of {ENCODINGS}")
     data = bytearray()
     async for chunk in response.aiter_bytes():
         data += chunk

@@ -10,14 +10,16 @@ the first byte went out it may have been made and paid for, and nothing here sen
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from itertools import count
 from typing import TypeAlias
 
 import httpx
 
 from runner import wire
-from runner.client.links import DownloadError, described, read_link, read_whole
+from runner.client.links import ENCODINGS, DownloadError, described, read_link, read_whole
+from runner.client.mailbox import Mailbox
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
 from runner.pace import Clock
 
@@ -33,6 +35,10 @@ _NOTHING_SENT = (
 )
 _LINKS = ("output", "proxy_links", "future_links")
 _STRUCK_OUT = "[key]"
+_DEEPEST = 64  # levels of an answer that are read; the contract has four
+
+EMPTY_ANSWERS = 3
+"""How often a fetch may say success without an image before the links that were promised are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,9 @@ class Client:
     """Speaks the contract over an open httpx client, whose `base_url` ends before the route.
 
     Safe to share between tasks of one event loop. It does not own the httpx client and never closes it.
+
+    Attributes:
+        mailbox: where a webhook's answers arrive, set before anything is sent; None asks for no webhook.
     """
 
     def __init__(
@@ -91,6 +100,7 @@ class Client:
             clock: time and chance.
             patience: how long to wait for what.
         """
+        self.mailbox: Mailbox | None = None
         self._http = http
         self._load = load
         self._key = key
@@ -104,26 +114,46 @@ class Client:
     async def send(self, request: Request) -> Reply:
         """Send a request once and return what the server says to it.
 
+        With a mailbox it names a webhook, unless the request has one of its own.
+
         Raises:
             OSError: a local image cannot be read; nothing was sent.
         """
         fields = wire.body(request, key=self._key, load=self._load)
-        return self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+        if self.mailbox is None or request.parameters.get("webhook"):
+            return self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+        track_id, reply = self.mailbox.expect(), None
+        try:
+            fields |= {"webhook": self.mailbox.url, "track_id": track_id}
+            reply = self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
+            return replace(reply, track_id=track_id) if isinstance(reply, Queued) else reply
+        finally:
+            if not isinstance(reply, Queued):
+                self.mailbox.forget(track_id)
 
     async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown:
-        """Fetch what was accepted until the server says how it ended.
+        """Fetch what was accepted until the server says how it ended, or its webhook does.
 
         The first fetch comes after the server's eta, later ones at growing distances or when the server says. A fetch
         that fails is tried again: fetching costs nothing. What the server does not know, or may not be asked for with
-        this key, is Unknown and not Refused, because it was accepted.
+        this key, is Unknown and not Refused, because it was accepted; the links that were promised are tried first.
 
         Args:
             queued: what the server accepted.
             deadline: reading of `Clock.elapsed` after which the outcome is unknown.
         """
-        pause = self._after(queued.eta, 0)
+        try:
+            return await self._wait(queued, deadline)
+        finally:
+            if self.mailbox is not None:
+                self.mailbox.forget(queued.track_id)
+
+    async def _wait(self, queued: Queued, deadline: float) -> Ready | Refused | Unknown:
+        pause, links, empty = self._after(queued.eta, 0), queued.future_links, 0
         for polls in count(1):
-            await self._clock.sleep(max(0.0, min(pause, deadline - self._clock.elapsed())))
+            told = await self._pause_for(queued, max(0.0, min(pause, deadline - self._clock.elapsed())))
+            if told is not None:
+                return told
             reply, settled = await self._fetch(queued)
             match reply:
                 case Ready():
@@ -131,16 +161,18 @@ class Client:
                 case Refused(concern=concern, status=status) if settled or (concern is Concern.CELL and status != 404):
                     return reply
                 case Refused(concern=Concern.CELL | Concern.RUN):
-                    return Unknown(message=f"accepted as {queued.remote_id}, and not to be fetched: {reply.message}")
+                    message = f"accepted as {queued.remote_id}, and not to be fetched: {reply.message}"
+                    return _promised(queued, links) or Unknown(message=message)
                 case Refused(retry_after=hint):
                     pause = max(hint or 0.0, self._pause(polls))
-                case Queued(eta=eta):
-                    pause = self._after(eta, polls)
+                case Queued(eta=eta, future_links=later):
+                    pause, links, empty = self._after(eta, polls), later or links, empty + settled
                 case Unknown():
                     pause = self._pause(polls)
-            if self._clock.elapsed() >= deadline:
+            if self._clock.elapsed() >= deadline or (empty >= EMPTY_ANSWERS and links):
                 break
-        return Unknown(message=f"accepted as {queued.remote_id}, and not ready when the time to wait was over")
+        message = f"accepted as {queued.remote_id}, and not ready when the time to wait was over"
+        return _promised(queued, links) or Unknown(message=message)
 
     async def download(self, ready: Ready) -> tuple[bytes, ...]:
         """Return the image files of an answer, in its order.
@@ -161,6 +193,22 @@ class Client:
         if isinstance(reply, Unknown):
             return Refused(concern=Concern.LATER, message=reply.message)
         return None if reply is None or reply.concern is Concern.CELL else reply
+
+    async def _pause_for(self, queued: Queued, seconds: float) -> Ready | Refused | None:
+        """Wait that long, or until a webhook answers; return how the request ended if that says so.
+
+        An answer under another name than the server gave the request, or one that is no end, is no more than a hint
+        to ask the server itself.
+        """
+        pause = self._clock.sleep(seconds)
+        if self.mailbox is None:
+            await pause
+            return None
+        payload = self._scrubbed(await self.mailbox.take(queued.track_id, pause))
+        if not (isinstance(payload, dict) and wire.settled(payload) and wire.is_about(payload, queued.remote_id)):
+            return None
+        reply = wire.answer(HTTPStatus.OK, {}, payload, now=self._clock.now())
+        return reply if isinstance(reply, Ready | Refused) else None
 
     async def _fetch(self, queued: Queued) -> tuple[Reply, bool]:
         """Return what a fetch says, and whether that is the request's own end."""
@@ -184,11 +232,11 @@ class Client:
 
     async def _post(self, path: str, fields: Mapping[str, object], *, within: float) -> _Answer:
         content = json.dumps(fields, allow_nan=False).encode()
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": ENCODINGS}
         try:
             async with (
                 asyncio.timeout(within),
-                self._http.stream("POST", path, content=content, headers=headers) as response,
+                self._http.stream("POST", path, content=content, headers=headers, follow_redirects=False) as response,
             ):
                 data = await read_whole(response, LARGEST_ANSWER)
         except _NOTHING_SENT as error:
@@ -241,16 +289,20 @@ class Client:
         backoff = min(limits.longest_poll, limits.shortest_poll * 1.5 ** min(polls, 20))
         return backoff * self._clock.random.uniform(1.0, 1.2)
 
-    def _scrubbed(self, payload: object) -> object:
+    def _scrubbed(self, payload: object, levels: int = _DEEPEST) -> object:
         """Return an answer without the key, should the server repeat it. Links are left whole, or they lead nowhere."""
+        if not levels:
+            return "[nested too deep]"
         match payload:
             case str():
                 return self._without_key(payload)
             case list():
-                return [self._scrubbed(item) for item in payload]
+                return [self._scrubbed(item, levels - 1) for item in payload]
             case dict():
                 return {
-                    self._without_key(name): item if name in _LINKS else self._scrubbed(item)
+                    self._without_key(name): item
+                    if name in _LINKS and _is_flat(item)
+                    else self._scrubbed(item, levels - 1)
                     for name, item in payload.items()
                 }
             case _:
@@ -258,6 +310,15 @@ class Client:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, _STRUCK_OUT) if self._key else text
+
+
+def _promised(queued: Queued, links: tuple[str, ...]) -> Ready | None:
+    """Return an answer of the links that were promised, if any were: the images may lie there all the same."""
+    return Ready(remote_id=queued.remote_id, outputs=links) if links else None
+
+
+def _is_flat(links: object) -> bool:
+    return isinstance(links, str) or (isinstance(links, list) and all(isinstance(link, str) for link in links))
 
 
 def _origin(link: str) -> tuple[str, str, int | None] | None:

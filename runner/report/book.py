@@ -22,6 +22,7 @@ class Tile:
         request: what was asked.
         meta: what the server says it used.
         pictures: in the order of the server's answer; empty unless made.
+        flags: what is odd about them, in words; empty for most tiles.
     """
 
     coordinates: Mapping[str, str]
@@ -35,6 +36,7 @@ class Tile:
     seed: int | None = None
     meta: Mapping[str, object] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

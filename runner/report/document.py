@@ -72,7 +72,7 @@ def _refuse_unknown_axes(axes: Iterable[Axis], tiles: Iterable[Tile]) -> None:
 
 
 def _facts(tile: Tile) -> Mapping[str, object]:
-    """Return what the page says about a tile besides request and answer; seconds in milliseconds."""
+    """Return what the page says about a tile besides request and answer; seconds in milliseconds, flags if any."""
     return {
         "state": tile.state.value,
         "reason": tile.reason,
@@ -82,6 +82,7 @@ def _facts(tile: Tile) -> Mapping[str, object]:
         "seed": tile.seed,
         "endpoint": tile.request.endpoint,
         "repeat": tile.request.repeat,
+        **({"flags": tile.flags} if tile.flags else {}),
     }
 
 

@@ -60,7 +60,12 @@ def answer(status: int, headers: Mapping[str, str], payload: object, *, now: flo
             return _ready(payload, outputs)
         if word in ("success", "processing") and (remote_id := _identifier(payload)):
             fetch_result = str(payload.get("fetch_result") or "")
-            return Queued(remote_id=remote_id, eta=_seconds(payload.get("eta")), fetch_result=fetch_result)
+            return Queued(
+                remote_id=remote_id,
+                eta=_seconds(payload.get("eta")),
+                fetch_result=fetch_result,
+                future_links=_links(payload, "future_links"),
+            )
     return Unknown(message=f"HTTP {status} with an answer that says neither yes nor no: {_shown(payload)}")
 
 
@@ -86,6 +91,11 @@ def objection(status: int, headers: Mapping[str, str], payload: object, *, now: 
 def settled(payload: object) -> bool:
     """Return whether the answer to a fetch is the request's own end, and not a fault of this one fetch."""
     return _word(payload) in ("success", "failed")
+
+
+def is_about(payload: Mapping[str, object], remote_id: str) -> bool:
+    """Return whether an answer names the request that the server accepted under that name."""
+    return _identifier(payload) == remote_id
 
 
 def accepted(payload: object) -> bool:
@@ -196,13 +206,13 @@ def _ready(payload: Mapping[str, object], outputs: tuple[str, ...]) -> Ready:
         encoded=not _URL.match(outputs[0]),
         meta=meta if isinstance(meta, Mapping) else {},
         seconds=_seconds(payload.get("generationTime")),
-        nsfw=nsfw if isinstance(nsfw := payload.get("nsfw_content_detected"), bool) else None,
+        nsfw=_hidden(payload.get("nsfw_content_detected")),
     )
 
 
 def _word(payload: object) -> str:
     status = payload.get("status") if isinstance(payload, Mapping) else None
-    return status.lower() if isinstance(status, str) else ""
+    return status.strip().lower() if isinstance(status, str) else ""
 
 
 def _said(payload: object) -> str:
@@ -267,9 +277,27 @@ def _native(remote_id: str) -> int | str:
 
 
 def _links(payload: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = payload.get(name)
-    found = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return tuple(link for link in found if isinstance(link, str) and link)
+    return tuple(_outputs(payload.get(name)))
+
+
+def _outputs(value: object) -> Iterator[str]:
+    """Yield links and base64 texts in their order: one alone, a list, a list of lists, or objects that hold links."""
+    match value:
+        case str():
+            if value.strip():
+                yield value.strip()
+        case list():
+            for item in value:
+                yield from _outputs(item)
+        case Mapping():  # {"url": …, "seed": …}: of an object's texts, only a link is surely an image
+            yield from (text for item in value.values() for text in _outputs(item) if _URL.match(text))
+
+
+def _hidden(value: object) -> bool | None:
+    """Return whether a picture was hidden; some servers answer with a list, one flag a picture."""
+    flags = value if isinstance(value, list) else [value]
+    known = [flag for flag in flags if isinstance(flag, bool)]
+    return any(known) if known else None
 
 
 def _phrase(status: int) -> str:

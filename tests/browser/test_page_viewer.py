@@ -154,3 +154,21 @@ def test_a_filter_that_matches_elsewhere_leads_there(
     page.click("#nothing button")
     assert words(page, COLUMNS) == ["B"]
     assert page.locator("#nothing").is_hidden()
+
+
+def test_an_odd_picture_has_a_flag_on_its_cell_and_the_words_in_the_viewer(
+    report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+) -> None:
+    odd = ("96×64, asked 256×256", "<b>hidden</b>")
+    shown = [
+        tile(1, {"seed": "1"}, (pictures["wide"],), flags=odd),
+        tile(2, {"seed": "2"}, (pictures["large"],)),
+    ]
+    page = visit(write(book([axis("seed", [1, 2])], shown), report()))
+    mark = page.locator(f"{CELLS} .flag")
+    expect(mark).to_have_count(1)
+    expect(mark).to_have_attribute("title", "96×64, asked 256×256; <b>hidden</b>")
+    page.locator(CELLS).first.click()
+    assert words(page, "#panel .flagged") == list(odd)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#panel .flagged")).to_have_count(0)
