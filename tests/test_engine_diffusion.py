@@ -217,29 +217,34 @@ def stock_picture(stock: Any, kind: str, generation: Generation, **inputs: Any) 
     ).images[0]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in SCHEDULERS if name not in {"IPNDMScheduler", "KarrasVeScheduler", "ScoreSdeVeScheduler"}]
-)
+STOCK = [name for name in SCHEDULERS if name not in {"IPNDMScheduler", "KarrasVeScheduler", "ScoreSdeVeScheduler"}]
+"""The schedulers that diffusers runs as they are; the others have tests of their own (`tests/test_schedulers.py`)."""
+
+
+@pytest.mark.parametrize("name", STOCK)
 def test_text2img_is_the_picture_of_the_stock_pipeline(shared_engine: DiffusionEngine, stock: Any, name: str) -> None:
     asked = replace(PLAIN, scheduler=name)
     expected = stock_picture(stock, "StableDiffusionPipeline", asked, height=64, width=64)
     assert shared_engine.generate(asked) == Drawn(png=encode_png(expected))
 
 
-def test_img2img_is_the_picture_of_the_stock_pipeline(shared_engine: DiffusionEngine, stock: Any) -> None:
-    asked = replace(INPAINT, endpoint="img2img")
+@pytest.mark.parametrize("name", [name for name in STOCK if name != INVERSE])
+def test_img2img_is_the_picture_of_the_stock_pipeline(shared_engine: DiffusionEngine, stock: Any, name: str) -> None:
+    asked = replace(INPAINT, endpoint="img2img", scheduler=name)
     image = initial_image(asked)
     expected = stock_picture(stock, "StableDiffusionImg2ImgPipeline", asked, image=image, strength=0.8)
     assert shared_engine.generate(asked) == Drawn(png=encode_png(expected))
 
 
+@pytest.mark.parametrize("name", [name for name in STOCK if name != INVERSE])
 def test_inpaint_is_the_picture_of_the_stock_pipeline_over_the_initial_image(
-    shared_engine: DiffusionEngine, stock: Any
+    shared_engine: DiffusionEngine, stock: Any, name: str
 ) -> None:
-    image, mask = initial_image(INPAINT), repaint_mask(INPAINT)
+    asked = replace(INPAINT, scheduler=name)
+    image, mask = initial_image(asked), repaint_mask(asked)
     inputs = {"image": image, "mask_image": mask, "strength": 0.8, "height": 64, "width": 64}
-    repainted = stock_picture(stock, "StableDiffusionInpaintPipeline", INPAINT, **inputs)
-    assert shared_engine.generate(INPAINT) == Drawn(png=encode_png(Image.composite(repainted, image, mask)))
+    repainted = stock_picture(stock, "StableDiffusionInpaintPipeline", asked, **inputs)
+    assert shared_engine.generate(asked) == Drawn(png=encode_png(Image.composite(repainted, image, mask)))
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != INVERSE])
