@@ -1,12 +1,20 @@
 """Models come into a folder of models and leave it; nothing else on the disk is reached."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from runner.engine.folders import ModelLibrary
 from runner.engine.warehouse import Warehouse
 from runner.errors import EngineError
+from runner.target import serving
 
 
 def save(folder: Path, name: str = "model_index.json", content: str = "{}") -> Path:
@@ -103,3 +111,105 @@ def test_a_folder_that_is_one_model_takes_no_others(models: Path) -> None:
         EngineError, match=r"it is one model, and others cannot be added to it; name the folder above it"
     ):
         Warehouse(models / "own")
+
+
+# --- from a hub -------------------------------------------------------------------------------------------------------
+
+
+FILES = {"model_index.json": b"{}", "unet/weights.safetensors": b"abc", "unet/weights.bin": b"a pickle"}
+
+
+class Hub:
+    """A model hub, as far as huggingface_hub asks it: team/fox, of which team/bare lacks the index."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.app = Starlette(
+            routes=[
+                Route("/api/models/team/{name}/revision/main", self.model),
+                Route("/api/models/team/{name}/tree/{revision}", self.tree),
+                Route("/team/{name}/resolve/{revision}/{file:path}", self.file, methods=["GET", "HEAD"]),
+            ]
+        )
+
+    def files(self, request: Request) -> list[str]:
+        return [file for file in FILES if request.path_params["name"] == "fox" or file != "model_index.json"]
+
+    async def model(self, request: Request) -> Response:
+        if request.path_params["name"] not in ("fox", "bare"):
+            return JSONResponse({"error": "Repository not found"}, status_code=404)
+        siblings = [{"rfilename": file} for file in self.files(request)]
+        return JSONResponse({"id": "team/fox", "sha": "a" * 40, "siblings": siblings})
+
+    async def tree(self, request: Request) -> Response:
+        entries = [
+            {"type": "file", "path": file, "size": len(FILES[file]), "oid": "b" * 40} for file in self.files(request)
+        ]
+        return JSONResponse(entries)
+
+    async def file(self, request: Request) -> Response:
+        content = FILES[request.path_params["file"]]
+        self.sent.append(request.path_params["file"])
+        headers = {"ETag": f'"{"b" * 40}"', "X-Repo-Commit": "a" * 40, "Content-Length": str(len(content))}
+        return Response(content if request.method == "GET" else b"", headers=headers)
+
+
+def with_hub(act: Callable[[str], Any]) -> tuple[Any, list[str]]:
+    hub = Hub()
+
+    async def session() -> Any:
+        async with serving(hub.app) as url:
+            return await asyncio.to_thread(act, url.partition("/api/")[0])
+
+    return asyncio.run(session()), hub.sent
+
+
+@pytest.fixture
+def _online(monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+@pytest.mark.local
+@pytest.mark.usefixtures("_online")
+def test_a_hubs_model_is_downloaded_without_its_pickles_and_removed_with_its_files(models: Path) -> None:
+    def act(endpoint: str) -> tuple[list[str], list[str]]:
+        warehouse = Warehouse(models, hub=True, endpoint=endpoint)
+        warehouse.add("fox", "team/fox")
+        there = sorted(ModelLibrary(models).folders())
+        assert (models / "fox" / "unet" / "weights.safetensors").read_bytes() == b"abc"
+        warehouse.remove("fox")
+        return there, [file.name for file in models.rglob("*") if "fox" in file.name]
+
+    (there, left), sent = with_hub(act)
+    assert (there, left) == (["fox", "own"], [])
+    assert "unet/weights.bin" not in sent
+
+
+@pytest.mark.local
+@pytest.mark.usefixtures("_online")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("team/nobody", r"^url: 'team/nobody' does not come from the model hub \(.*\); the hub must be reachable"),
+        ("team/bare", r"^url: 'team/bare' has no model_index\.json; a model in the diffusers format is needed"),
+    ],
+)
+def test_a_model_that_the_hub_does_not_have_is_refused(models: Path, name: str, message: str) -> None:
+    def act(endpoint: str) -> None:
+        with pytest.raises(EngineError, match=message):
+            Warehouse(models, hub=True, endpoint=endpoint).add("fox", name)
+
+    with_hub(act)
+    assert sorted(ModelLibrary(models).folders()) == ["own"]
+
+
+@pytest.mark.local
+def test_a_hub_out_of_reach_is_a_plain_refusal(models: Path) -> None:
+    with pytest.raises(EngineError, match=r"does not come from the model hub .* or load the model from a folder$"):
+        Warehouse(models, hub=True, endpoint="http://127.0.0.1:9").add("fox", "team/fox")
+
+
+def test_without_leave_a_hubs_name_is_only_a_folder_that_is_not_there(models: Path, source: Path) -> None:
+    with pytest.raises(EngineError, match=r"^url: 'team/wolf' is no folder with model_index\.json below a root"):
+        Warehouse(models, [source]).add("wolf", "team/wolf")

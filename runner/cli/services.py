@@ -48,6 +48,9 @@ def serve(
         list[Path] | None,
         typer.Option("--models-from", metavar="DIR", help="A folder below which load_model may take models from."),
     ] = None,
+    allow_hub: Annotated[
+        bool, typer.Option("--allow-hub", help="Let load_model download organisation/name from the model hub.")
+    ] = False,
 ) -> None:
     """Serve the endpoint over HTTP, for this or another program, until Ctrl-C."""
     from runner.engine.warehouse import Warehouse
@@ -60,7 +63,10 @@ def serve(
             "everyone in"
         )
     outside = Outside(allow_private=allow_private)
-    warehouse = Warehouse(model_dir, models_from or ()) if model_dir and models_from else None
+    if allow_hub:
+        os.environ.setdefault("HF_HUB_OFFLINE", "0")  # before what reads it is imported
+    growing = model_dir and (models_from or allow_hub)
+    warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
     engines = make_engines(workers, engine, model_dir=model_dir, device=device)
     models = list(engines[0].models())
     settings = Settings(

@@ -1,15 +1,19 @@
 """Models come into a server's folder of models, and leave it, while it runs.
 
-A model or a VAE is taken from a folder below one of the roots that whoever started the server named, and is linked into
-place under the name that requests will use; taking it out again removes the link alone. Requests never name a path
+A model or a VAE is taken from a folder below one of the roots that whoever started the server named, or, where they
+allowed it, from a model hub, and is linked into place under the name that requests will use. Taking it out again removes
+the link, and what was downloaded for it. Requests never name a path
 outside these roots, and never one that becomes part of another: names are letters, digits, `-`, `_` and `.`. Weights are
 taken as safetensors only, for the older formats are pickles, which run code when they are read.
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+import httpx
 
 from runner.engine.folders import INDEX
 from runner.errors import EngineError
@@ -18,6 +22,14 @@ NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 PICKLES: Final = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
+HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
+
+WANTED: Final = ("*.json", "*.txt", "*.model", "*.safetensors")
+"""What is downloaded of a model: settings, vocabularies, weights."""
+
+DOWNLOADS: Final = ".downloads"
+"""Where, in a folder of models, those from a hub lie."""
+
 VAES: Final = "vaes"
 """Where VAEs for every model lie, and in a model's folder its own."""
 
@@ -25,12 +37,14 @@ VAES: Final = "vaes"
 class Warehouse:
     """Adds and removes what lies in a folder of models."""
 
-    def __init__(self, models: Path, sources: Sequence[Path] = ()) -> None:
+    def __init__(self, models: Path, sources: Sequence[Path] = (), *, hub: bool = False, endpoint: str = "") -> None:
         """Take a folder of models, which need not hold one yet.
 
         Args:
             models: where the server looks for models.
             sources: roots below which models and VAEs may be taken from.
+            hub: whether `organisation/name` may be downloaded.
+            endpoint: the hub's address; empty is the one that huggingface_hub is set up for.
 
         Raises:
             EngineError: the folder is itself a model, so that none can be added beside it.
@@ -41,17 +55,22 @@ class Warehouse:
                 "it, which can hold several"
             )
         self._models = models
+        self._hub = hub
+        self._endpoint = endpoint
         self._sources = tuple(source.resolve() for source in sources)
 
     def add(self, model_id: str, source: str) -> None:
-        """Make the model in a folder known as `model_id`.
+        """Make the model in a folder, or of a hub, known as `model_id`.
 
         Raises:
             EngineError: the name will not do or is taken; the folder is not below a root, or holds no model of
-                safetensors.
+                safetensors; the hub does not give it.
         """
         place = self._models / _name("model_id", model_id)
-        self._link(place, "model_id", self._found("url", source, needs=INDEX))
+        if self._hub and HUB_NAME.fullmatch(source) and self._below_a_root(source) is None:
+            self._link(place, "model_id", self._downloaded(source))
+        else:
+            self._link(place, "model_id", self._found("url", source, needs=INDEX))
 
     def add_vae(self, vae_id: str, source: str) -> None:
         """Make the VAE in a folder known to every model as `vae_id`; raises as `add` does."""
@@ -69,7 +88,35 @@ class Warehouse:
             raise EngineError(
                 f"model_id: {model_id!r} was not added by load_model; what lies in the model folder itself is removed there"
             )
+        folder = place.resolve()
         place.unlink()
+        if folder.is_relative_to(self._downloads):
+            shutil.rmtree(folder)
+
+    @property
+    def _downloads(self) -> Path:
+        return self._models.resolve() / DOWNLOADS
+
+    def _downloaded(self, repository: str) -> Path:
+        """Return the folder of a hub's model, downloaded. Raises EngineError."""
+        from huggingface_hub import snapshot_download  # noqa: PLC0415 - a server that takes from folders does without
+
+        folder = self._downloads / repository.replace("/", "--")
+        try:
+            snapshot_download(
+                repository, local_dir=folder, endpoint=self._endpoint or None, token=False, allow_patterns=list(WANTED)
+            )
+        except (OSError, ValueError, httpx.HTTPError) as error:
+            raise EngineError(
+                f"url: {repository!r} does not come from the model hub ({str(error).splitlines()[0]}); the hub must be "
+                "reachable and hold a public model of that name: check both, or load the model from a folder"
+            ) from error
+        if not (folder / INDEX).is_file():
+            shutil.rmtree(folder)
+            raise EngineError(
+                f"url: {repository!r} has no {INDEX}; a model in the diffusers format is needed: choose one"
+            )
+        return folder
 
     def _found(self, where: str, source: str, *, needs: str) -> Path:
         """Return the folder that a request names. Raises EngineError."""
