@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -20,10 +19,10 @@ from runner.engine.process import ProcessEngine
 from runner.engine.sketch import SketchEngine
 from runner.errors import EngineError, EngineLost
 from runner.nouns import Generation
-from runner.server import Settings, create_app, running
 from runner.shipped import shipped
 from tests.contracts.children import BROKEN, KILLED_ALWAYS, KILLED_ONCE, MEETING, REFUSED, ObedientEngine
 from tests.contracts.engine import EngineContract
+from tests.talking import talk
 
 ROOT = Path(__file__).parent.parent
 ASKED = Generation(endpoint="text2img", model_id="any", prompt="a red house", width=64, height=64, seed=7)
@@ -131,19 +130,6 @@ def test_a_child_ends_with_its_parent_even_when_that_is_killed() -> None:
 
 
 # --- behind the server ------------------------------------------------------------------------------------------------
-
-
-def talk(say: Callable[[httpx.AsyncClient], Awaitable[Any]], engines: list[ProcessEngine], **options: Any) -> Any:
-    async def session() -> Any:
-        app = create_app(engines, Settings(**options))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with (
-            running(app),
-            httpx.AsyncClient(transport=transport, base_url="http://target/api/v1/enterprise") as http,
-        ):
-            return await say(http)
-
-    return asyncio.run(session())
 
 
 def test_a_request_whose_engine_dies_is_made_all_the_same_and_its_client_sees_nothing(obedient: ProcessEngine) -> None:

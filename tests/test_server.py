@@ -5,7 +5,7 @@ import json
 import logging
 import string
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,15 +27,7 @@ from runner.server import Outside, Settings, create_app, running
 from runner.target import serving
 from runner.wire import HOUSEKEEPING
 from tests.contracts.server import BODY, Recorder, ServerContract, until_done
-
-
-@asynccontextmanager
-async def in_process(engine: Engine, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(engine, settings)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    base_url = "http://target/api/v1/enterprise"
-    async with running(app), httpx.AsyncClient(transport=transport, base_url=base_url) as http:
-        yield http
+from tests.talking import in_process, talk
 
 
 @asynccontextmanager
@@ -50,14 +42,6 @@ class TestInProcess(ServerContract):
 
 class TestOverASocket(ServerContract):
     opened = staticmethod(over_a_socket)
-
-
-def talk(say: Callable[[httpx.AsyncClient], Awaitable[Any]], engine: Engine | None = None, **options: Any) -> Any:
-    async def session() -> Any:
-        async with in_process(engine or Recorder(), Settings(**options)) as http:
-            return await say(http)
-
-    return asyncio.run(session())
 
 
 def post(path: str, **content: Any) -> httpx.Response:

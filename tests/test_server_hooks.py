@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from runner.server import Outside, Settings, create_app, running
 from runner.server.hooks import MOST_WAITING
 from runner.target import serving
 from tests.contracts.server import BODY, Recorder, until_done
+from tests.talking import talk
 
 HOOK = "https://hook.example/done"
 HOOKED = {**BODY, "webhook": HOOK, "track_id": "order-66"}
@@ -36,19 +37,6 @@ class Receiver:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-def talk(say: Callable[[httpx.AsyncClient], Awaitable[Any]], engine: Recorder | None = None, **options: Any) -> Any:
-    async def session() -> Any:
-        app = create_app(engine or Recorder(), Settings(**options))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with (
-            running(app),
-            httpx.AsyncClient(transport=transport, base_url="http://target/api/v1/enterprise") as http,
-        ):
-            return await say(http)
-
-    return asyncio.run(session())
 
 
 async def until_told(http: httpx.AsyncClient, number: object) -> dict[str, Any]:

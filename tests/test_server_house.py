@@ -16,9 +16,9 @@ from PIL import Image
 from runner.engine.folders import ModelLibrary
 from runner.engine.warehouse import Warehouse
 from runner.errors import EngineError
-from runner.server import Settings, create_app, running
 from tests.contracts.engine import checkerboard, png
 from tests.contracts.server import BODY, Recorder, until_done
+from tests.talking import talk
 from tests.test_engine_warehouse import save
 
 Say = Callable[[httpx.AsyncClient], Awaitable[Any]]
@@ -41,19 +41,6 @@ class Housed(Recorder):
 
     def unload(self) -> None:
         self.told.append("unload")
-
-
-def talk(say: Say, engine: Recorder | None = None, **options: Any) -> Any:
-    async def session() -> Any:
-        app = create_app(engine or Recorder(), Settings(**options))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with (
-            running(app),
-            httpx.AsyncClient(transport=transport, base_url="http://target/api/v1/enterprise") as http,
-        ):
-            return await say(http)
-
-    return asyncio.run(session())
 
 
 def post(path: str, body: Mapping[str, object], engine: Recorder | None = None, **options: Any) -> tuple[int, Any]:
