@@ -5,16 +5,20 @@
       models, enhance: answered here,     loaded models live here
       which needs neither torch nor it
 
-The child starts with the first picture and ends when the pipe closes, however the server's own process ended. It ignores
-Ctrl-C, which a terminal sends to both: what is being made is finished, and then the server ends it. Each child computes
-with as many threads as its engine is told to, by default one: bytes do not depend on how many children there are.
+The child starts with the first picture and ends when the pipe closes, or at once when the server's own process has
+ended, however it did. It never hears of Ctrl-C, which a terminal sends to both: what is being made is finished, and then
+the server ends it. Each child computes with as many threads as its engine is told to, by default one: bytes do not depend
+on how many children there are.
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -86,6 +90,8 @@ class ProcessEngine:
         return self._child.process.pid if self._child else None
 
     def _ask(self, verb: str, argument: object) -> Any:
+        if self._child and not self._child.process.is_alive():
+            self.unload()  # it died while it had nothing to do: no picture is to blame
         self._child = self._child or _Child(self._make)
         try:
             self._child.pipe.send((verb, argument))
@@ -115,7 +121,8 @@ class _Child:
     def __init__(self, make: "MakeEngine") -> None:
         self.pipe, far = SPAWN.Pipe()
         self.process: SpawnProcess = SPAWN.Process(target=_serve, args=(far, make), name="sweep-engine", daemon=True)
-        self.process.start()
+        with _deaf():
+            self.process.start()
         far.close()
 
     def end(self) -> str:
@@ -129,9 +136,21 @@ class _Child:
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Keep Ctrl-C from this thread, and from a process that starts meanwhile: it has the mask from its first moment."""
+    resource_tracker.ensure_running()  # the first process would start it, and its start takes the mask away
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, make: "MakeEngine") -> None:
     """Answer the parent until its end of the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     engine: Engine | None = None
     with suppress(EOFError, OSError):
         while True:
@@ -144,3 +163,11 @@ def _serve(pipe: Connection, make: "MakeEngine") -> None:
             except Exception:  # noqa: BLE001 - it is raised again in the parent, whose log it belongs to
                 answer = _Trouble(RuntimeError(f"in the engine's process: {traceback.format_exc()}"))
             pipe.send(answer)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has, in the middle of a picture too: nobody is left who wants it."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)

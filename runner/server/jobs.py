@@ -88,8 +88,9 @@ class Job:
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
-        """Return the PNG files in the order of the samples; empty until the last is made."""
-        return tuple(self.drawn[place].png for place in range(self.samples)) if self.done.is_set() else ()
+        """Return the PNG files in the order of the samples; empty until the last is made, and when there will be none."""
+        made = self.done.is_set() and self.refused is None
+        return tuple(self.drawn[place].png for place in range(self.samples)) if made else ()
 
     @property
     def unsafe(self) -> bool | None:
@@ -143,6 +144,7 @@ class Desk:
         self._kept: OrderedDict[int, Job] = OrderedDict()
         self._queue: deque[tuple[Job, int]] = deque()
         self._held = 0
+        self._busy = 0
         self._arrived: asyncio.Event | None = None
         self._pace: float | None = None
         self._threads: list[ThreadPoolExecutor] = []
@@ -161,18 +163,17 @@ class Desk:
         """
         if self._arrived is not None:
             raise RuntimeError("the server runs already; its lifespan or running() starts it, not both")
-        self._arrived = asyncio.Event()
+        arrived = self._arrived = asyncio.Event()
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine") for _ in self.engines]
         workers = [
-            asyncio.create_task(self._work(engine, self._arrived, thread))
+            asyncio.create_task(self._work(engine, arrived, thread))
             for engine, thread in zip(self.engines, self._threads, strict=True)
         ]
         try:
             yield
         finally:
             self._arrived = None
-            for worker in workers:
-                worker.cancel()
+            arrived.set()
             await asyncio.wait(workers)
             await self.unload()
             for thread in self._threads:
@@ -182,7 +183,7 @@ class Desk:
     @property
     def busy(self) -> int:
         """Return how many engines are at a picture."""
-        return sum(len(job.begun) for job in self._unfinished.values())
+        return self._busy
 
     @property
     def waiting(self) -> int:
@@ -197,7 +198,7 @@ class Desk:
         """
         if self._arrived is None:
             raise Rejection(Refused(concern=Concern.LATER, message="the server does not run; try again", status=503))
-        if len(self._unfinished) >= self._rules.limit + len(self.engines):
+        if self.waiting >= self._rules.limit + len(self.engines) - self._busy:
             raise Rejection(self._full())
         job = Job(number=self._draw_number(), order=order, samples=len(order.generations))
         self._unfinished[job.number] = job
@@ -235,7 +236,8 @@ class Desk:
             ahead += sum(self._left(other, place) for place in range(other.samples) if place not in other.drawn)
             if other is job:
                 break
-        return round(ahead / len(self.engines), 1)
+        own = [self._left(job, place) for place in range(job.samples) if place not in job.drawn]
+        return round(max(ahead / len(self.engines), *own), 1)
 
     async def load(self, model_id: str) -> None:
         """Have every engine bring a model into memory, once it has finished what it is at.
@@ -255,10 +257,11 @@ class Desk:
 
     async def _work(self, engine: Engine, arrived: asyncio.Event, thread: ThreadPoolExecutor) -> None:
         await self._preload(engine, thread)
-        while True:
-            while not self._queue:
+        while self._arrived is arrived:
+            if not self._queue:
                 arrived.clear()
                 await arrived.wait()
+                continue
             job, place = self._queue.popleft()
             if not job.done.is_set():
                 await self._draw(job, place, engine, thread)
@@ -270,10 +273,13 @@ class Desk:
             await asyncio.get_running_loop().run_in_executor(thread, engine.load, self._rules.preload)
         except EngineError as error:
             logger.warning("model %s is not loaded beforehand: %s", self._rules.preload, error)
+        except Exception:  # noqa: BLE001 - it is logged, and the pictures that need the model fail with its words
+            logger.exception("model %s is not loaded beforehand", self._rules.preload)
 
     async def _draw(self, job: Job, place: int, engine: Engine, thread: ThreadPoolExecutor) -> None:
         """Have one picture made, and finish its request when it was the last, or when there will be none."""
         began = job.begun[place] = self._clock.elapsed()
+        self._busy += 1
         generation = job.order.generations[place]
         refused = None
         try:
@@ -286,9 +292,11 @@ class Desk:
             logger.exception("request %d failed", job.number)
             refused = engine_failed()
         else:
-            job.drawn[place] = drawn
+            if not job.done.is_set():  # else another sample was refused meanwhile, and nobody wants this one
+                job.drawn[place] = drawn
             self._measure(self._clock.elapsed() - began, generation)
         del job.begun[place]
+        self._busy -= 1
         job.seconds += self._clock.elapsed() - began
         if not job.done.is_set() and (refused or len(job.drawn) == job.samples):
             job.refused = refused
@@ -336,7 +344,8 @@ class Desk:
         self._held -= _size(self._kept.pop(number))
 
     def _full(self) -> Refused:
-        wait = float(max(1, math.ceil(self.eta(next(iter(self._unfinished.values()))))))
+        first = next(iter(self._unfinished.values()), None)
+        wait = float(max(1, math.ceil(self.eta(first)))) if first else 1.0
         return Refused(
             concern=Concern.LATER,
             message=f"the queue is full: {self.waiting} requests wait, as many as may; send again in {wait:.0f} s",
