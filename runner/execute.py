@@ -85,7 +85,10 @@ class Cause(StrEnum):
 
 
 class Stop:
-    """Whether more may be sent, and if not, who said so and why. The first cause stays."""
+    """Whether more may be sent, and if not, who said so and why.
+
+    The first cause stays, but for a limit: where the target then refuses what was in flight, that is what to mend.
+    """
 
     def __init__(self) -> None:
         self.cause: Cause | None = None
@@ -97,7 +100,7 @@ class Stop:
 
     def because(self, cause: Cause, reason: str) -> None:
         """Stop sending."""
-        if self.cause is None:
+        if self.cause is None or (self.cause is Cause.LIMIT and cause is Cause.TARGET):
             self.cause, self.reason = cause, reason
             self._event.set()
 

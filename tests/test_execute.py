@@ -224,6 +224,13 @@ def test_a_limit_is_reserved_before_a_send(tmp_path: Path) -> None:
     assert stop.reason == "stopped by the limit of 0.05 for cost"
 
 
+def test_a_refusal_of_the_run_outweighs_the_limit_that_stopped_it_first() -> None:
+    stop = Stop()
+    for cause in (Cause.LIMIT, Cause.TARGET, Cause.LIMIT, Cause.USER):
+        stop.because(cause, f"{cause}")
+    assert (stop.cause, stop.reason) == (Cause.TARGET, "target")
+
+
 def test_a_refusal_that_made_nothing_gives_its_cost_back(tmp_path: Path) -> None:
     server = Server([busy, busy, success])
     states, stop = swept(server, tmp_path, [cell(1)], limits=Limits(cost=0.01))

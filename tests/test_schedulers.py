@@ -289,3 +289,22 @@ def test_the_table_says_which_take_karras_sigmas(name: str) -> None:
         getattr(scheduler(name, karras=asked), "config", {}).get("use_karras_sigmas", False) for asked in (True, False)
     ]
     assert taken == [said(name)["karras"], False]
+
+
+def test_the_shipped_model_takes_every_scheduler_without_a_warning() -> None:
+    import logging
+
+    from runner.engine.quiet import Sieve
+
+    config = json.loads((shipped("models") / "studio-tiny" / "scheduler" / "scheduler_config.json").read_text())
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign] - a list for a stream
+    handler.addFilter(Sieve())
+    logging.getLogger("diffusers").addHandler(handler)
+    try:
+        for name in SCHEDULERS:
+            scheduler_for(name, config, use_karras_sigmas=True, algorithm_type="none")
+    finally:
+        logging.getLogger("diffusers").removeHandler(handler)
+    assert lines == []

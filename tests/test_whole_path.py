@@ -1,5 +1,6 @@
 """One YAML file in, one comparison page out: the promises of the README, through the command line."""
 
+import asyncio
 import csv
 import json
 import signal
@@ -10,6 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from runner.engine.sketch import SketchEngine
+from runner.server import Settings, create_app
+from runner.target import serving
 
 SMALL = """
 name: small
@@ -201,8 +206,22 @@ def test_a_limit_stops_the_run_with_exit_3_and_the_page_says_partial(small: Path
     run = tmp_path / "run"
     done = sweep("run", small, "--out", run, "--limit", "5", cwd=tmp_path)
     assert done.returncode == 3
-    assert "stopped by the limit of 5 requests" in done.stderr
+    assert done.stderr == "stopped by the limit of 5 requests\n"
     assert "PARTIAL: 7 of 12 cells are not made yet" in (run / "report" / "index.html").read_text()
+
+
+def test_a_first_try_without_the_servers_key_ends_with_exit_4_and_says_how_to_name_one(
+    small: Path, tmp_path: Path
+) -> None:
+    async def trying() -> tuple[str, subprocess.CompletedProcess[str]]:
+        async with serving(create_app(SketchEngine(), Settings(key="opensesame"))) as url:
+            words = ("run", small, "--out", tmp_path / "run", "--limit", "2", "--yes", "--target", url)
+            return url, await asyncio.to_thread(sweep, *words, cwd=tmp_path)
+
+    url, done = asyncio.run(trying())
+    hint = f"no key was sent to {url}; name the variable that holds it in the file: "
+    named = f'target: {{url: "{url}", key: "${{env:NAME}}"}}'
+    assert (done.returncode, done.stderr) == (4, f"stopped: Invalid API key\n{hint}{named}\n")
 
 
 def test_only_sends_the_cells_that_a_rule_names(small: Path, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def run(  # one parameter a flag
         say_json(_facts(result))
     else:
         _tell(result)
+        _tell_of_key(result, plan)
     if show:
         webbrowser.open(result.report.resolve().as_uri())
     raise typer.Exit(_exit_code(result))
@@ -216,12 +217,28 @@ def _facts(result: "Result") -> dict[str, object]:
 
 
 def _tell(result: "Result") -> None:
+    from runner.execute import Cause
+
     counts = result.counts
     parts = [f"{counts[name]} {name}" for name in ("made", "refused", "failed", "unknown", "pending") if counts[name]]
     say(f"{counts['planned']} cells: {', '.join(parts)}. {result.sent} requests sent, {counts['images']} images.")
     if result.stop.reason:
-        complain(f"stopped: {result.stop.reason}")
+        by_limit = result.stop.cause is Cause.LIMIT  # whose reason is a sentence of its own
+        complain(result.stop.reason if by_limit else f"stopped: {result.stop.reason}")
     say(str(result.report))
+
+
+def _tell_of_key(result: "Result", plan: "Plan") -> None:
+    """Where a target speaks of a key and was sent none, say how a file names one."""
+    from runner.execute import Cause
+
+    target = plan.experiment.target
+    about_key = result.stop.cause is Cause.TARGET and "key" in result.stop.reason.casefold()
+    if about_key and target.hosted and not target.key:
+        complain(
+            f"no key was sent to {target.name}; name the variable that holds it in the file: "
+            f'target: {{url: "{target.name}", key: "${{env:NAME}}"}}'
+        )
 
 
 def _exit_code(result: "Result") -> int:
