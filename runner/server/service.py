@@ -77,6 +77,7 @@ class Settings:
 
 
 OWN_LINK = re.compile(r"/images/(?P<number>[0-9]{1,18})-(?P<place>[0-9])\.png")
+"""The path of a picture that was made here, or uploaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
