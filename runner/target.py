@@ -23,7 +23,7 @@ from runner import wire
 from runner.client import Client, Mailbox
 from runner.engine import Engine
 from runner.engine.diffusion import DiffusionEngine
-from runner.engine.process import ProcessEngine
+from runner.engine.process import ProcessEngine, end_children
 from runner.engine.sketch import SketchEngine
 from runner.errors import InputError
 from runner.nouns import Address, Provider
@@ -174,6 +174,8 @@ def resolve_key(address: Address, environ: Mapping[str, str]) -> str:
 async def serve_forever(app: App, *, host: str, port: int, started: Callable[[str], None] | None = None) -> None:
     """Serve an app over HTTP until SIGINT or SIGTERM; what is being answered then is finished.
 
+    A SIGINT while that lasts ends the engines' processes at once, and what they are making is lost.
+
     Args:
         app: from `runner.server.create_app`.
         host: name or address to listen on.
@@ -187,7 +189,11 @@ async def serve_forever(app: App, *, host: str, port: int, started: Callable[[st
     server = _Server(app, _url(listener))
     if started is not None:
         server.ready.add_done_callback(lambda ready: started(ready.result()))
-    await server.serve(sockets=[listener])
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if server.force_exit:
+            end_children()
 
 
 @asynccontextmanager

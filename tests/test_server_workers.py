@@ -28,6 +28,7 @@ from runner.errors import EngineError, EngineLost
 from runner.nouns import Drawn, Generation
 from runner.pace import Clock
 from runner.server import Settings, create_app, running
+from tests.contracts.children import MEETING
 from tests.contracts.server import BODY, GENERATION, Recorder, until_done
 from tests.test_engine_process import ROOT, ended
 
@@ -344,3 +345,40 @@ def test_a_child_ends_with_its_killed_parent_in_the_middle_of_a_picture_too(tmp_
             with listener.accept()[0]:
                 parent.kill()
                 assert ended(child)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.post(f"{url}/system_details", json={}).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_second_ctrl_c_stops_the_server_at_once_whatever_a_child_is_at(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; from functools import partial; from pathlib import Path\n"
+        "from runner.engine.process import ProcessEngine; from runner.server import Settings, create_app\n"
+        "from runner.target import serve_forever; from tests.contracts.children import ObedientEngine\n"
+        "if __name__ == '__main__':\n"
+        "    app = create_app([ProcessEngine(partial(ObedientEngine, Path(sys.argv[1])))], Settings(patience=1e6))\n"
+        "    asyncio.run(serve_forever(app, host='127.0.0.1', port=0, started=partial(print, flush=True)))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as thread:
+        listener.bind(str(tmp_path / "meeting"))
+        listener.listen()
+        listener.settimeout(30)
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as server:
+            assert server.stdout
+            url = server.stdout.readline().strip()
+            asked = thread.submit(httpx.post, f"{url}/text2img", json={**BODY, "seed": MEETING}, timeout=60)
+            with listener.accept()[0]:
+                server.send_signal(signal.SIGINT)
+                while answers(url):
+                    """It has not heard the first signal yet."""
+                server.send_signal(signal.SIGINT)
+                server.wait(20)
+            with suppress(httpx.HTTPError):
+                asked.result(20)

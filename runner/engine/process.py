@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SPAWN: Final = multiprocessing.get_context("spawn")
 """A fork would copy torch's and the event loop's threads in the middle of whatever they do."""
 
+NAME: Final = "sweep-engine"
+
 ENDING: Final = 5.0
 """Seconds that a child has to end by itself once its pipe is closed."""
 
@@ -120,7 +122,7 @@ class _Child:
 
     def __init__(self, make: "MakeEngine") -> None:
         self.pipe, far = SPAWN.Pipe()
-        self.process: SpawnProcess = SPAWN.Process(target=_serve, args=(far, make), name="sweep-engine", daemon=True)
+        self.process: SpawnProcess = SPAWN.Process(target=_serve, args=(far, make), name=NAME, daemon=True)
         with _deaf():
             self.process.start()
         far.close()
@@ -134,6 +136,13 @@ class _Child:
             self.process.join()
         code = self.process.exitcode or 0
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def end_children() -> None:
+    """End every engine's process at once; what they are making is lost."""
+    for child in multiprocessing.active_children():
+        if child.name == NAME:
+            child.kill()
 
 
 @contextmanager
