@@ -240,6 +240,10 @@ def test_only_sends_the_cells_that_a_rule_names(small: Path, tmp_path: Path) -> 
         (("export", ".", "--format", "parquet"), 2, "parquet is binary and needs a file"),
         (("run", "small.yaml", "--only", "sheduler=x"), 2, "did you mean 'scheduler'?"),
         (("run", "small.yaml", "--target", "http://127.0.0.1:9/api/v1/enterprise"), 2, "nobody is here to confirm"),
+        (("serve", "--engine", "sketch", "--model-dir", "."), 2, "sketch reads no model; leave one of them out"),
+        (("serve", "--models-from", "."), 2, "none is named; add --model-dir FOLDER"),
+        (("serve", "--allow-hub"), 2, "none is named; add --model-dir FOLDER"),
+        (("serve", "--model-dir", ".", "--models-from", "away"), 2, "--models-from away: no such folder; name one"),
     ],
 )
 @pytest.mark.usefixtures("small")

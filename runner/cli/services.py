@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,7 @@ def serve(
             f"serve: {host} can be reached from other machines, and there is no key; set SWEEP_KEY, or add --no-key to let "
             "everyone in"
         )
+    _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
     outside = Outside(allow_private=allow_private)
     if allow_hub:
         os.environ.setdefault("HF_HUB_OFFLINE", "0")  # before what reads it is imported
@@ -78,6 +80,21 @@ def serve(
         complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
 
     asyncio.run(serve_forever(served, host=host, port=port, started=started))
+
+
+def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[Path], allow_hub: bool) -> None:
+    """Refuse options that would do nothing. Raises InputError."""
+    if engine == "sketch" and model_dir:
+        raise InputError(
+            "serve: --model-dir is for --engine diffusion, and sketch reads no model; leave one of them out"
+        )
+    if (models_from or allow_hub) and not model_dir:
+        raise InputError(
+            "serve: --models-from and --allow-hub add models to a folder, and none is named; add --model-dir FOLDER"
+        )
+    for folder in models_from:
+        if not folder.is_dir():
+            raise InputError(f"serve: --models-from {folder}: no such folder; name one that holds models")
 
 
 @app.command()
