@@ -253,6 +253,7 @@ def test_only_sends_the_cells_that_a_rule_names(small: Path, tmp_path: Path) -> 
         (("serve", "--engine", "sketch", "--model-dir", "."), 2, "sketch reads no model; leave one of them out"),
         (("serve", "--models-from", "."), 2, "none is named; add --model-dir FOLDER"),
         (("serve", "--allow-hub"), 2, "none is named; add --model-dir FOLDER"),
+        (("serve", "--model-dir", "."), 2, "model folder '.': no model_index.json in it or one level below"),
         (("serve", "--model-dir", ".", "--models-from", "away"), 2, "--models-from away: no such folder; name one"),
     ],
 )

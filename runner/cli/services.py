@@ -11,7 +11,7 @@ import typer
 from runner.cli.app import app
 from runner.cli.experiments import Json
 from runner.cli.words import complain, say_json, say_table
-from runner.errors import InputError
+from runner.errors import EngineError, InputError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -68,9 +68,12 @@ def serve(
     if allow_hub:
         os.environ.setdefault("HF_HUB_OFFLINE", "0")  # before what reads it is imported
     growing = model_dir and (models_from or allow_hub)
-    warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
-    engines = make_engines(workers, engine, model_dir=model_dir, device=device)
-    models = list(engines[0].models())
+    try:
+        warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
+        engines = make_engines(workers, engine, model_dir=model_dir, device=device)
+        models = list(engines[0].models())
+    except EngineError as error:  # before the first request, it is the command line that names what is not there
+        raise InputError(str(error)) from error
     settings = Settings(
         key=key, preload=models[0], fetch_image=outside.fetch, post_hook=outside.post, warehouse=warehouse
     )
