@@ -564,6 +564,16 @@ def test_a_damaged_index_is_refused(copied: Path, content: str) -> None:
         DiffusionEngine(copied).models()
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_here_is_refused(copied: Path, device: str) -> None:
+    with pytest.raises(EngineError) as refusal:
+        DiffusionEngine(copied, device=device).load("tiny")
+    assert str(refusal.value).startswith(f"device: {device!r} cannot take model 'tiny' (")
+    assert str(refusal.value).endswith(
+        "); cpu, cuda, cuda:1 or mps is allowed where this machine has it: start again with another --device"
+    )
+
+
 def test_a_damaged_model_is_refused(copied: Path) -> None:
     (copied / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(EngineError, match=r"^model_id: 'tiny' cannot be loaded \(.*\); a complete folder"):

@@ -105,14 +105,22 @@ def test_a_vae_is_added_for_every_model(engine: Housed, warehouse: Warehouse) ->
     [
         ("load_model", {}, "model_id is required"),
         ("load_model", {"model_id": "x", "url": ["a"]}, "url must be a text: the path of a folder"),
-        ("load_model", {"model_id": "x"}, "no model 'x' is here; there are own"),
+        (
+            "load_model",
+            {"model_id": "x"},
+            "model_id: 'x' is not a model of this server; there are own: send one of these",
+        ),
         ("load_vae", {"vae_id": "x"}, "url is required"),
         (
             "load_vae",
             {"vae_id": "x", "url": "soft", "vae_type": "pt"},
             "vae_type: 'pt' is not taken; convert the VAE to a folder of type diffusers",
         ),
-        ("delete_model", {"model_id": "x"}, "no model 'x' is here; there are own"),
+        (
+            "delete_model",
+            {"model_id": "x"},
+            "model_id: 'x' is not a model of this server; there are own: send one of these",
+        ),
         (
             "delete_model",
             {"model_id": "own"},
@@ -145,7 +153,7 @@ def test_clearing_the_queue_says_how_many_were_refused() -> None:
         recorder.gate.set()
         return cleared, [(await until_done(http, number)).json()["status"] for number in made]
 
-    said = {"status": "success", "message": "2 requests that waited are refused"}
+    said = {"status": "success", "message": "refused: 2 waiting requests"}
     assert talk(say, recorder, patience=0) == (said, ["success", "failed", "failed"])
 
 
@@ -158,7 +166,7 @@ def test_clearing_the_cache_forgets_pictures_and_uploads() -> None:
         said = (await http.post("clear_cache", json={})).json()
         return said, [(await http.get(link)).status_code for link in links]
 
-    said = {"status": "success", "message": "1 request and 1 upload are forgotten"}
+    said = {"status": "success", "message": "forgotten: 1 request and 1 upload"}
     assert talk(say) == (said, [410, 410])
 
 

@@ -193,7 +193,7 @@ def test_clearing_the_queue_keeps_what_both_engines_are_at() -> None:
         return cleared, [(await until_done(http, answer["id"])).json()["status"] for answer in answers]
 
     statuses = ["success", "success", "failed", "failed"]
-    assert on_stage(say, patience=0) == ("2 requests that waited are refused", statuses)
+    assert on_stage(say, patience=0) == ("refused: 2 waiting requests", statuses)
 
 
 def test_a_request_that_is_refused_while_a_sample_is_being_made_holds_no_memory_and_its_links_are_gone() -> None:

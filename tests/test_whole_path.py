@@ -210,6 +210,16 @@ def test_a_limit_stops_the_run_with_exit_3_and_the_page_says_partial(small: Path
     assert "PARTIAL: 7 of 12 cells are not made yet" in (run / "report" / "index.html").read_text()
 
 
+def test_a_summary_of_two_axes_keeps_names_whole_in_a_narrow_window(small: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    swept(small, "--out", run, cwd=tmp_path)
+    title, head, *rows = sweep("summary", run, "--by", "scheduler,guidance_scale", cwd=tmp_path).stdout.splitlines()
+    counts = "cells made refused failed unknown pending".split()
+    assert (title, head.split()[:-2]) == ("scheduler × guidance_scale", ["scheduler", "guidance_scale", *counts])
+    named = [f"{name} {scale} 2 2 0 0 0 0" for name in ("DDIMScheduler", "LCMScheduler") for scale in (2, 3, 4)]
+    assert [" ".join(row.split()[:-2]) for row in rows if row.strip()] == named
+
+
 def test_a_first_try_without_the_servers_key_ends_with_exit_4_and_says_how_to_name_one(
     small: Path, tmp_path: Path
 ) -> None:
@@ -240,6 +250,11 @@ def test_only_sends_the_cells_that_a_rule_names(small: Path, tmp_path: Path) -> 
         (("export", ".", "--format", "parquet"), 2, "parquet is binary and needs a file"),
         (("run", "small.yaml", "--only", "sheduler=x"), 2, "did you mean 'scheduler'?"),
         (("run", "small.yaml", "--target", "http://127.0.0.1:9/api/v1/enterprise"), 2, "nobody is here to confirm"),
+        (("serve", "--engine", "sketch", "--model-dir", "."), 2, "sketch reads no model; leave one of them out"),
+        (("serve", "--models-from", "."), 2, "none is named; add --model-dir FOLDER"),
+        (("serve", "--allow-hub"), 2, "none is named; add --model-dir FOLDER"),
+        (("serve", "--model-dir", "."), 2, "model folder '.': no model_index.json in it or one level below"),
+        (("serve", "--model-dir", ".", "--models-from", "away"), 2, "--models-from away: no such folder; name one"),
     ],
 )
 @pytest.mark.usefixtures("small")

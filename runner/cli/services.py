@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from runner.cli.app import app
 from runner.cli.experiments import Json
 from runner.cli.words import complain, say_json, say_table
-from runner.errors import InputError
+from runner.errors import EngineError, InputError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -62,13 +63,17 @@ def serve(
             f"serve: {host} can be reached from other machines, and there is no key; set SWEEP_KEY, or add --no-key to let "
             "everyone in"
         )
+    _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
     outside = Outside(allow_private=allow_private)
     if allow_hub:
         os.environ.setdefault("HF_HUB_OFFLINE", "0")  # before what reads it is imported
     growing = model_dir and (models_from or allow_hub)
-    warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
-    engines = make_engines(workers, engine, model_dir=model_dir, device=device)
-    models = list(engines[0].models())
+    try:
+        warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
+        engines = make_engines(workers, engine, model_dir=model_dir, device=device)
+        models = list(engines[0].models())
+    except EngineError as error:  # before the first request, it is the command line that names what is not there
+        raise InputError(str(error)) from error
     settings = Settings(
         key=key, preload=models[0], fetch_image=outside.fetch, post_hook=outside.post, warehouse=warehouse
     )
@@ -78,6 +83,21 @@ def serve(
         complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
 
     asyncio.run(serve_forever(served, host=host, port=port, started=started))
+
+
+def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[Path], allow_hub: bool) -> None:
+    """Refuse options that would do nothing. Raises InputError."""
+    if engine == "sketch" and model_dir:
+        raise InputError(
+            "serve: --model-dir is for --engine diffusion, and sketch reads no model; leave one of them out"
+        )
+    if (models_from or allow_hub) and not model_dir:
+        raise InputError(
+            "serve: --models-from and --allow-hub add models to a folder, and none is named; add --model-dir FOLDER"
+        )
+    for folder in models_from:
+        if not folder.is_dir():
+            raise InputError(f"serve: --models-from {folder}: no such folder; name one that holds models")
 
 
 @app.command()

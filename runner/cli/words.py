@@ -29,16 +29,26 @@ def say_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
 
 
 def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table whose cells are text, numbers to the right."""
+    """Print a table whose cells are text, numbers to the right. Lines break between words; a name is never torn."""
     table = Table(
         title=Text(title) if title else None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     for place, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            Text(column),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            min_width=_longest_word([column, *(_cell(row[place]) for row in rows)]),
+        )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     output.print(table)
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    """Return the length of the longest word, or 40: what is longer is a path or a prompt without spaces."""
+    return min(40, max((len(word) for text in texts for word in text.split()), default=0))
 
 
 def _cell(value: object) -> str:

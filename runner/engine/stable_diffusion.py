@@ -244,7 +244,13 @@ def _load_model(folder: ModelFolder, device: str) -> Any:
             f"model_id: {folder.model_id!r} cannot be loaded ({_first_line(error)}); a complete folder in the "
             "diffusers format is needed: copy or convert the model again"
         ) from error
-    return pipeline.to(device)
+    try:
+        return pipeline.to(device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises for no such word, and for no such hardware
+        raise EngineError(
+            f"device: {device!r} cannot take model {folder.model_id!r} ({_first_line(error)}); cpu, cuda, cuda:1 or mps is "
+            "allowed where this machine has it: start again with another --device"
+        ) from error
 
 
 def _load_vae(name: str, folder: Path) -> Any:

@@ -62,15 +62,13 @@ class House:
     async def clear_queue(self, http: Request) -> Response:
         """Refuse what waits; what is being made is finished."""
         await self._body(http)
-        return _done(message=f"{_counted(self.desk.clear(), 'request')} that waited are refused")
+        return _done(message=f"refused: {_counted(self.desk.clear(), 'waiting request')}")
 
     async def clear_cache(self, http: Request) -> Response:
         """Forget finished requests, their pictures, and uploads."""
         await self._body(http)
         forgotten = self.desk.forget_kept(), self.uploads.clear()
-        return _done(
-            message=f"{_counted(forgotten[0], 'request')} and {_counted(forgotten[1], 'upload')} are forgotten"
-        )
+        return _done(message=f"forgotten: {_counted(forgotten[0], 'request')} and {_counted(forgotten[1], 'upload')}")
 
     async def restart_server(self, http: Request) -> Response:
         """Have every engine give its memory back and load its model anew; what waits keeps its place."""
@@ -133,7 +131,10 @@ class House:
     async def _known(self, model_id: str) -> None:
         models = await self._models()
         if model_id not in models:
-            raise bad_request(f"no model {model_id[:80]!r} is here; there are {', '.join(models)}")
+            there = ", ".join(sorted(models))
+            raise bad_request(
+                f"model_id: {model_id[:80]!r} is not a model of this server; there are {there}: send one of these"
+            )
 
     def _warehouse(self) -> Warehouse:
         if self.settings.warehouse is None:

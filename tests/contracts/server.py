@@ -386,7 +386,7 @@ class ServerContract:
     @pytest.mark.parametrize(
         ("model_id", "message"),
         [
-            ("other", "no model 'other' is here; there are any"),
+            ("other", "model_id: 'other' is not a model of this server; there are any: send one of these"),
             (7, "model_id is required"),
             ("", "model_id is required"),
         ],
