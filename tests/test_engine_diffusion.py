@@ -704,6 +704,16 @@ def records() -> Iterator[list[str]]:
     logger.removeHandler(handler)
 
 
+def test_what_others_log_through_the_same_handler_is_never_dropped() -> None:
+    from runner.engine.quiet import Sieve
+
+    sieve = Sieve()
+    records = [
+        logging.LogRecord(name, logging.WARNING, "", 0, "said", (), None) for name in ("runner.server", "diffusers.x")
+    ]
+    assert [sieve.filter(record) for record in (*records, *records)] == [True, True, True, False]
+
+
 def test_a_prompt_that_is_cut_is_reported_once(shared_engine: DiffusionEngine, records: list[str]) -> None:
     for seed in (1, 2):
         shared_engine.generate(replace(PLAIN, prompt="a red house " * 9, seed=seed))

@@ -21,8 +21,14 @@ HARMLESS: Final = (
 )
 
 
+LIBRARIES: Final = ("diffusers", "transformers")
+
+
 class Sieve(logging.Filter):
-    """Drops harmless messages, and repetitions of the others."""
+    """Drops harmless messages of the two libraries, and repetitions of their others.
+
+    What other programs log passes: a handler can serve them too.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +36,8 @@ class Sieve(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to show a record."""
+        if record.name.partition(".")[0] not in LIBRARIES:
+            return True
         message = record.getMessage()
         if hash(message) in self._shown or any(known in message for known in HARMLESS):
             return False
