@@ -202,6 +202,26 @@ def test_a_temporary_picture_is_gone_after_a_day_and_another_is_not() -> None:
     assert talk(say, clock=Clock(now=lambda: now[0])) == [(200, 200), (200, 200), (200, 200), (410, 404)]
 
 
+def test_what_was_temporary_leaves_the_memory_too_though_nobody_asks_for_it() -> None:
+    now = [1_000_000.0]
+
+    async def session() -> list[int]:
+        app = create_app(Recorder(), Settings(clock=Clock(now=lambda: now[0])))
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with (
+            running(app),
+            httpx.AsyncClient(transport=transport, base_url="http://target/api/v1/enterprise") as http,
+        ):
+            held = []
+            for temp, passed in (("yes", 0.0), ("no", 24 * 3600.0)):
+                now[0] += passed
+                await http.post("text2img", json={**BODY, "temp": temp})
+                held.append(app.state.desk.forget_kept() if temp == "no" else len(app.state.desk._kept))
+            return held
+
+    assert asyncio.run(session()) == [1, 1]
+
+
 # --- the queue ----------------------------------------------------------------------------------------------------
 
 

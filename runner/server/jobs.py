@@ -71,7 +71,6 @@ class Job:
         seconds: the engines' time for all samples.
         webhook_status: what became of telling its webhook; empty when it has none.
         deaths: engines that died over it.
-        expires: reading of `Clock.now` from which it is forgotten; None is never by time alone.
     """
 
     number: int
@@ -83,7 +82,6 @@ class Job:
     seconds: float = 0.0
     webhook_status: str = ""
     deaths: int = 0
-    expires: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -143,6 +141,7 @@ class Desk:
         self._unfinished: OrderedDict[int, Job] = OrderedDict()
         self._kept: OrderedDict[int, Job] = OrderedDict()
         self._queue: deque[tuple[Job, int]] = deque()
+        self._temporary: deque[tuple[float, int]] = deque()
         self._held = 0
         self._busy = 0
         self._arrived: asyncio.Event | None = None
@@ -208,11 +207,8 @@ class Desk:
 
     def find(self, number: int) -> Job | None:
         """Return a request by its number; None when there never was one, or it is forgotten."""
-        job = self._unfinished.get(number) or self._kept.get(number)
-        if job is not None and job.expires is not None and self._clock.now() >= job.expires:
-            self._forget(number)
-            return None
-        return job
+        self._forget_expired()
+        return self._unfinished.get(number) or self._kept.get(number)
 
     def clear(self) -> int:
         """Refuse what waits, and return how many requests that were; what is being made is finished."""
@@ -328,9 +324,11 @@ class Desk:
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
+        self._forget_expired()
         del self._unfinished[job.number]
         job.order = replace(job.order, generations=())
-        job.expires = self._clock.now() + self._rules.lifetime if job.order.temporary else None
+        if job.order.temporary:
+            self._temporary.append((self._clock.now() + self._rules.lifetime, job.number))
         if job.refused is not None:
             job.drawn.clear()
         self._kept[job.number] = job
@@ -339,6 +337,13 @@ class Desk:
         self.finished(job)
         while len(self._kept) > 1 and (self._held > self._rules.memory or len(self._kept) > MOST_KEPT):
             self._forget(next(iter(self._kept)))
+
+    def _forget_expired(self) -> None:
+        """Forget temporary requests whose time is over: all live equally long, so that the first to end is the first."""
+        while self._temporary and self._clock.now() >= self._temporary[0][0]:
+            _, number = self._temporary.popleft()
+            if number in self._kept:
+                self._forget(number)
 
     def _forget(self, number: int) -> None:
         self._held -= _size(self._kept.pop(number))

@@ -49,7 +49,7 @@ class Settings:
         key: what requests must carry; empty lets everyone in.
         patience: seconds that an answer waits for its images before it says `processing`; 0 never waits, infinity
             waits for as long as it takes.
-        queue_limit: requests that may wait beside the one that is being made; one more is answered with 429.
+        queue_limit: requests that may wait beside those that are being made; one more is answered with 429.
         preload: model that every engine loads when the server starts; empty loads with the first picture.
         lifetime: seconds that links live where `temp: yes` was asked.
         memory: bytes of finished pictures to keep for links and fetches; the oldest are forgotten first.
