@@ -318,6 +318,15 @@ Outcome: TypeAlias = Made | Refused | Failed | Unknown
 """How one attempt ended."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """From some moment on (seconds since 1970) so many requests might be in flight, and why."""
+
+    at: float
+    concurrency: int
+    reason: str
+
+
 class State(StrEnum):
     """How a cell stands: its latest attempt's outcome, `made` winning over any."""
 

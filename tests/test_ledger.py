@@ -16,7 +16,7 @@ import pytest
 from runner.errors import RunFolderError
 from runner.ledger import LEDGER_VERSION, PENDING, Ledger, OpenAttempt, Standing, request_from
 from runner.ledger.rows import LARGEST_SEED, request_text
-from runner.nouns import Cell, Concern, Failed, Made, Outcome, Picture, Queued, Refused, Request, State, Unknown
+from runner.nouns import Cell, Change, Concern, Failed, Made, Outcome, Picture, Queued, Refused, Request, State, Unknown
 
 REQUEST = Request(endpoint="text2img", parameters={"prompt": "ein Häuschen", "seed": None}, repeat=2)
 CELL = Cell(digest="c" * 64, coordinates={"seed": "random"}, request=REQUEST)
@@ -141,14 +141,14 @@ def test_reused_pictures_are_marked_with_the_run_that_they_come_from(ledger: Led
 
 
 def test_open_attempts_are_those_without_an_outcome_the_oldest_first(ledger: Ledger) -> None:
-    sent, queued, finished = (ledger.begin(CELL, now=float(now)) for now in range(3))
+    sent, queued, finished = (ledger.begin(CELL, now=float(now), track_id=f"track-{now}") for now in range(3))
     ledger.accept(queued, Queued(remote_id="77", eta=3.0, fetch_result="https://host/fetch/77"))
     ledger.accept(finished, Queued(remote_id="78"))
     ledger.finish(finished, MADE, now=9.0)
     accepted = Queued(remote_id="77", fetch_result="https://host/fetch/77")
     assert ledger.open_attempts() == [
-        OpenAttempt(id=sent, cell=CELL.digest, request=REQUEST, queued=None),
-        OpenAttempt(id=queued, cell=CELL.digest, request=REQUEST, queued=accepted),
+        OpenAttempt(id=sent, cell=CELL.digest, request=REQUEST, queued=None, begun=0.0, track_id="track-0"),
+        OpenAttempt(id=queued, cell=CELL.digest, request=REQUEST, queued=accepted, begun=1.0, track_id="track-1"),
     ]
 
 
@@ -501,3 +501,40 @@ def test_a_reader_sees_a_whole_state_while_another_process_writes(tmp_path: Path
         writer.kill()
     assert counts == sorted(counts)
     assert counts[-1] > 0
+
+
+def test_what_is_recorded_together_is_one_commit_and_all_of_it_is_there(ledger: Ledger) -> None:
+    commits: list[str] = []
+    ledger._db.set_trace_callback(lambda said: commits.append(said) if said == "COMMIT" else None)
+    with ledger.together():
+        first, second = ledger.begin(CELL, now=1.0), ledger.begin(CELL, now=2.0)
+        ledger.finish(first, MADE, now=3.0)
+    assert (commits, [attempt.id for attempt in ledger.open_attempts()]) == (["COMMIT"], [second])
+
+
+def test_what_raises_inside_a_group_leaves_no_trace_of_the_group(ledger: Ledger) -> None:
+    def broken() -> None:
+        with ledger.together():
+            ledger.begin(CELL, now=1.0)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        broken()
+    assert (ledger.open_attempts(), ledger.standing(CELL.digest)) == ([], PENDING)
+
+
+def test_a_record_that_a_group_survives_is_undone_alone(ledger: Ledger) -> None:
+    with ledger.together():
+        attempt = ledger.begin(CELL, now=1.0)
+        ledger.finish(attempt, MADE, now=2.0)
+        with pytest.raises(sqlite3.IntegrityError):
+            ledger.finish(attempt, MADE, now=3.0)
+        later = ledger.begin(CELL, now=4.0)
+    assert [attempt.id for attempt in ledger.open_attempts()] == [later]
+
+
+def test_changes_of_concurrency_are_kept_in_order(ledger: Ledger) -> None:
+    changes = [Change(at=1.0, concurrency=2, reason="start"), Change(at=2.5, concurrency=4, reason="\ud800 more")]
+    for change in changes:
+        ledger.change(change)
+    assert ledger.changes() == [changes[0], Change(at=2.5, concurrency=4, reason="? more")]

@@ -24,9 +24,9 @@ class Mailbox:
         self._draw = draw
         self._expected: dict[str, asyncio.Queue[Mapping[str, object]]] = {}
 
-    def expect(self) -> str:
-        """Return the `track_id` of a request about to be sent: from now on its answers are kept."""
-        track_id = self._draw()
+    def expect(self, track_id: str = "") -> str:
+        """Return the `track_id` of a request about to be sent, drawn if none is given: from now on its answers are kept."""
+        track_id = track_id or self._draw()
         self._expected[track_id] = asyncio.Queue(MOST_LETTERS)
         return track_id
 

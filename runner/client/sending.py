@@ -111,18 +111,24 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._where!r})"
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, *, track_id: str = "") -> Reply:
         """Send a request once and return what the server says to it.
 
         With a mailbox it names a webhook, unless the request has one of its own.
+
+        Args:
+            request: what to ask for.
+            track_id: this side's name for it, unless the request has one of its own; empty for none.
 
         Raises:
             OSError: a local image cannot be read; nothing was sent.
         """
         fields = wire.body(request, key=self._key, load=self._load)
+        if track_id and not request.parameters.get("track_id"):
+            fields |= {"track_id": track_id}
         if self.mailbox is None or request.parameters.get("webhook"):
             return self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
-        track_id, reply = self.mailbox.expect(), None
+        track_id, reply = self.mailbox.expect(track_id), None
         try:
             fields |= {"webhook": self.mailbox.url, "track_id": track_id}
             reply = self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))

@@ -4,9 +4,9 @@
 > the first fetch. After a crash, what was accepted is fetched and never bought again.
 > Invariant 3, a finished attempt is never rewritten: triggers refuse it. Trying again is a new attempt beside the old.
 
-Every method commits before it returns (WAL, synchronous FULL): one durable commit takes a fraction of a millisecond,
-an image takes seconds. Readers of other processes (`sweep status`) are welcome while a run writes. A writer that closes
-folds the WAL back, so that a ledger at rest is one file, which can be read where nothing can be written.
+Every method commits before it returns (WAL, synchronous FULL), or at the end of its group (`together`). Readers of
+other processes (`sweep status`) are welcome while a run writes. A writer that closes folds the WAL back, so that a
+ledger at rest is one file, which can be read where nothing can be written. It may be used from any one thread at a time.
 """
 
 import sqlite3
@@ -28,19 +28,27 @@ from runner.ledger.rows import (
     standing_of,
     storable,
 )
-from runner.nouns import Cell, Made, Outcome, Picture, Queued, Request, State
+from runner.nouns import Cell, Change, Made, Outcome, Picture, Queued, Request, State
 
 __all__ = ["LEDGER_VERSION", "PENDING", "Ledger", "OpenAttempt", "Standing", "request_from"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAttempt:
-    """An attempt without an outcome: sent, or about to be, when the process that made it stopped."""
+    """An attempt without an outcome: sent, or about to be, when the process that made it stopped.
+
+    Attributes:
+        queued: what the server said when it accepted the request; None when it never said so.
+        begun: seconds since 1970.
+        track_id: this side's name for the request, under which a server may be asked; empty when it has none.
+    """
 
     id: int
     cell: str
     request: Request
     queued: Queued | None
+    begun: float
+    track_id: str = ""
 
 
 class Ledger:
@@ -59,6 +67,7 @@ class Ledger:
         """
         self.path = path
         self._readonly = readonly
+        self._grouped = False
         self._db = open_ledger(path, readonly=readonly)
 
     def __enter__(self) -> Self:
@@ -77,10 +86,21 @@ class Ledger:
             with in_words(self.path):
                 close_ledger(self._db)
 
-    def begin(self, cell: Cell, *, now: float) -> int:
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Record what is recorded inside with one durable commit at the end. What raises inside leaves no trace."""
+        with in_words(self.path), self._db:
+            self._db.execute("BEGIN")
+            self._grouped = True
+            try:
+                yield
+            finally:
+                self._grouped = False
+
+    def begin(self, cell: Cell, *, now: float, track_id: str = "") -> int:
         """Record the intent to send a cell's request; return the attempt's number."""
         with self._transaction():
-            return self._begin(cell, now)
+            return self._begin(cell, now, track_id)
 
     def accept(self, attempt: int, queued: Queued) -> None:
         """Record the server's name for a request, before anything is fetched."""
@@ -104,18 +124,32 @@ class Ledger:
             now: seconds since 1970.
         """
         with self._transaction():
-            self._finish(self._begin(cell, now), made, {"finished": now, "reused_from": source})
+            self._finish(self._begin(cell, now, ""), made, {"finished": now, "reused_from": source})
 
     def abandon(self, attempt: int, reason: str, *, now: float) -> None:
         """Close an attempt that certainly made nothing: its cell is pending again."""
         with self._transaction():
             self._update(attempt, {"finished": now, "state": State.PENDING, "reason": reason})
 
+    def change(self, change: Change) -> None:
+        """Record that another number of requests may be in flight."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO changes (at, concurrency, reason) VALUES (?, ?, ?)",
+                (change.at, change.concurrency, storable(change.reason)),
+            )
+
+    def changes(self) -> list[Change]:
+        """Return how many requests might be in flight, from when on and why, the oldest first."""
+        with in_words(self.path):
+            rows = self._db.execute("SELECT at, concurrency, reason FROM changes ORDER BY id").fetchall()
+        return [Change(at=row["at"], concurrency=row["concurrency"], reason=row["reason"]) for row in rows]
+
     def open_attempts(self) -> list[OpenAttempt]:
         """Return the attempts that have no outcome, the oldest first."""
         with in_words(self.path):
             rows = self._db.execute(
-                "SELECT a.id, a.cell, c.request, a.remote_id, a.fetch_result FROM attempts a "
+                "SELECT a.id, a.cell, c.request, a.remote_id, a.fetch_result, a.begun, a.track_id FROM attempts a "
                 "JOIN cells c ON c.digest = a.cell WHERE a.finished IS NULL ORDER BY a.id"
             ).fetchall()
         return [
@@ -126,6 +160,8 @@ class Ledger:
                 queued=Queued(remote_id=row["remote_id"], fetch_result=row["fetch_result"] or "")
                 if row["remote_id"] is not None
                 else None,
+                begun=row["begun"],
+                track_id=row["track_id"],
             )
             for row in rows
         ]
@@ -142,8 +178,20 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with in_words(self.path), self._db:
+        with in_words(self.path), self._savepoint() if self._grouped else self._db:
             yield
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """Undo one record of a group without undoing the others."""
+        self._db.execute("SAVEPOINT record")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO record")
+            raise
+        finally:
+            self._db.execute("RELEASE record")
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -152,11 +200,13 @@ class Ledger:
             self._db.execute("BEGIN")
             yield
 
-    def _begin(self, cell: Cell, now: float) -> int:
+    def _begin(self, cell: Cell, now: float, track_id: str) -> int:
         self._db.execute(
             "INSERT OR IGNORE INTO cells (digest, request) VALUES (?, ?)", (cell.digest, request_text(cell.request))
         )
-        cursor = self._db.execute("INSERT INTO attempts (cell, begun) VALUES (?, ?)", (cell.digest, now))
+        cursor = self._db.execute(
+            "INSERT INTO attempts (cell, begun, track_id) VALUES (?, ?, ?)", (cell.digest, now, track_id)
+        )
         return int(cursor.lastrowid or 0)
 
     def _finish(self, attempt: int, outcome: Outcome, facts: Mapping[str, object]) -> None:

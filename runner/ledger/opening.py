@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.errors import RunFolderError
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE cells (
@@ -18,6 +18,7 @@ CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
     cell TEXT NOT NULL REFERENCES cells (digest),
     begun REAL NOT NULL,
+    track_id TEXT NOT NULL DEFAULT '',
     remote_id TEXT,
     fetch_result TEXT,
     finished REAL,
@@ -41,6 +42,12 @@ CREATE TABLE pictures (
     format TEXT NOT NULL,
     PRIMARY KEY (attempt, place)
 ) WITHOUT ROWID;
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    concurrency INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
 CREATE TRIGGER finished_is_final BEFORE UPDATE ON attempts WHEN OLD.finished IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a finished attempt is never rewritten'); END;
 CREATE TRIGGER attempts_stay BEFORE DELETE ON attempts
@@ -111,7 +118,7 @@ def close_ledger(database: sqlite3.Connection) -> None:
 
 def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     address = path.resolve().as_uri() + ("?mode=ro" if readonly else "")
-    database = _configured(sqlite3.connect(address, uri=True))
+    database = _configured(sqlite3.connect(address, uri=True, check_same_thread=False))
     if not readonly:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")

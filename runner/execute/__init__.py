@@ -1,0 +1,17 @@
+"""A plan, minus what its ledger holds, becomes outcomes.
+
+A fixed number of workers pull cells from one iterator, so that memory grows with concurrency and not with cells. The
+order of writes is what a crash can rely on:
+
+    begin (intent)  →  POST  →  accept (the server's name for it)  →  fetch  →  image on disk  →  finish
+
+A refusal concerns *later* (the cell is tried again, up to its number of attempts), *this cell* (an outcome), or *this
+run* (nothing more is sent). An answer that never came is `unknown` and is not sent again.
+"""
+
+from runner.execute.bench import Bench, Event, Step, unwatched
+from runner.execute.settling import settle
+from runner.execute.stop import Cause, Stop
+from runner.execute.workers import execute
+
+__all__ = ["Bench", "Cause", "Event", "Step", "Stop", "execute", "settle", "unwatched"]
