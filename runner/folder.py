@@ -5,6 +5,7 @@
     manifest.json       versions, git commit, times, the target without secrets; of earlier sessions under `earlier`
     ledger.sqlite       attempts and outcomes
     lock.sqlite         empty; the process that holds its lock is the run's one writer
+    control.json        what the user asks of a run that is under way
     images/ thumbnails/ inputs/
     results.csv, report/index.html
 
@@ -16,13 +17,14 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import RunFolderError
 from runner.files import write_whole
 from runner.ledger import Ledger
+from runner.nouns import Wish
 from runner.plan import Plan
 from runner.vault import Vault
 
@@ -97,6 +99,38 @@ class RunFolder:
         """
         path = self.path / "manifest.json"
         return _read(path) if path.is_file() else {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is writing to the run now."""
+        try:
+            with _locked(self.path / "lock.sqlite"):
+                return False
+        except RunFolderError:
+            return True
+
+    def ask(self, wish: Wish) -> None:
+        """Ask something of the process that is writing to the run; it looks once a second."""
+        write_whole(
+            self._control, _json(asdict(self.wish()) | {k: v for k, v in asdict(wish).items() if v is not None})
+        )
+
+    def wish(self) -> Wish:
+        """Return what was asked of the run since it was started. What `ask` did not write asks nothing."""
+        try:
+            said = _read(self._control)
+            concurrency, rate = said.get("concurrency"), said.get("rate")
+            return Wish(concurrency=concurrency and int(concurrency), rate=rate and float(rate))
+        except (OSError, RunFolderError, TypeError, ValueError):
+            return Wish()
+
+    def forget_wish(self) -> None:
+        """Ask nothing more: what was asked of an earlier start is over."""
+        self._control.unlink(missing_ok=True)
+
+    @property
+    def _control(self) -> Path:
+        return self.path / "control.json"
 
     @contextmanager
     def reading(self) -> Iterator[Ledger]:

@@ -106,21 +106,59 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a run may spend: requests, images, cost in the price's currency, wall-clock seconds. None is no limit."""
+    """What a run may spend. None is no limit.
+
+    Attributes:
+        requests: sends, every attempt counted.
+        images: pictures that were made, or may have been.
+        cost: of these, in the price's currency.
+        wall: seconds by the clock on the wall.
+        failures: cells in a row that could not be made; a refusal of a cell is a result and does not count.
+    """
 
     requests: int | None = None
     images: int | None = None
     cost: float | None = None
     wall: float | None = None
+    failures: int | None = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What was sent, and the images that were made or may have been."""
+
+    requests: int = 0
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """How a plan is sent: requests at once, requests a second (None: as fast as they are answered), tries a cell."""
+    """How a plan is sent.
+
+    Attributes:
+        concurrency: requests at once, at most.
+        start: requests at once at first; None leaves it to the pace (`runner.pace.throttle`).
+        rate: requests a second; None is as fast as they are answered.
+        attempts: tries a cell.
+    """
 
     concurrency: int = 4
+    start: int | None = None
     rate: float | None = None
     attempts: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asks of a run that is under way; None leaves a setting as it is.
+
+    Attributes:
+        concurrency: requests at once, at most.
+        rate: requests a second.
+    """
+
+    concurrency: int | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,12 +306,18 @@ class Queued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The server said no, in its own words; nothing was made. `retry_after` in seconds, None when it does not say."""
+    """The server said no, in its own words; nothing was made.
+
+    Attributes:
+        retry_after: seconds, None when it does not say.
+        crowded: whether the reason is too many requests, at once or in a time.
+    """
 
     concern: Concern
     message: str
     status: int | None = None
     retry_after: float | None = None
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from runner.errors import Complaint, InputError, RunFolderError
 from runner.execute import Bench, Event, Stop, execute, settle, unwatched
 from runner.folder import RunFolder
 from runner.ledger import PENDING, Ledger, Standing
-from runner.nouns import Address, Cell, Limits, Rule
+from runner.nouns import Address, Cell, Change, Rule, Wish
 from runner.pace import Budget, Clock
 from runner.plan import Plan, make
 from runner.plan.rules import meets
@@ -122,8 +122,14 @@ async def sweep(
     """
     folder, around = RunFolder(Path(out)), surroundings or Surroundings()
     choice, clock = choice or Choice(), around.clock
-    budget = Budget(_limits(plan.experiment.limits, choice), price=plan.experiment.price, started=clock.elapsed())
     with folder.writing() as ledger:
+        budget = Budget(
+            plan.experiment.limits,
+            price=plan.experiment.price,
+            started=clock.elapsed(),
+            spent=ledger.spent(),
+            more=choice.limit,
+        )
         folder.freeze(plan, provenance(plan.provider, started=clock.now()) | {"plan": plan.digest})
         for sha256, path in plan.experiment.inputs.items():
             folder.vault.keep_input(Path(path), sha256)
@@ -137,13 +143,15 @@ async def sweep(
                 budget=budget,
                 clock=clock,
                 watch=around.watch,
+                wish=folder.wish,
             )
             with _storing(folder):
+                folder.forget_wish()
                 await settle(ledger.open_attempts(), bench, in_process=not plan.experiment.target.hosted)
                 await execute(_owed(plan, ledger, choice), bench, plan.experiment.execution, around.stop)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)
-    return Result(run=folder.path, counts=count(folder.path), sent=budget.requests, report=page, stop=around.stop)
+    return Result(run=folder.path, counts=count(folder.path), sent=budget.sent, report=page, stop=around.stop)
 
 
 @contextmanager
@@ -188,6 +196,25 @@ def count(run: str | Path) -> dict[str, int]:
 
     folder = RunFolder(Path(run))
     return table.totals(folder.plan(), _standings(folder))
+
+
+def pace(run: str | Path, wish: Wish | None = None) -> tuple[Change, ...]:
+    """Ask another pace of a run that is under way; return the changes of pace so far.
+
+    Raises:
+        RunFolderError: nothing was sent yet, or no process is sending now and so nobody hears what is asked.
+    """
+    folder = RunFolder(Path(run))
+    with folder.reading() as ledger:
+        changes = tuple(ledger.changes())
+    if wish is not None:
+        if not folder.busy:
+            raise RunFolderError(
+                f"{folder.path}: no `sweep run` is sending here now; a pace is asked of a run that is under way: "
+                "set execution.concurrency and execution.rate in its file, or with --set"
+            )
+        folder.ask(wish)
+    return changes
 
 
 def load(run: str | Path) -> "pd.DataFrame":
@@ -262,11 +289,6 @@ def _standings(folder: RunFolder) -> dict[str, Standing]:
 def _retarget(address: Address, target: str) -> Address:
     key = address.key if "://" in target else ""
     return Address(name=target, key=key, model_dir=address.model_dir if target == "embedded" else "")
-
-
-def _limits(limits: Limits, choice: Choice) -> Limits:
-    given = [limit for limit in (limits.requests, choice.limit) if limit is not None]
-    return replace(limits, requests=min(given, default=None))
 
 
 def _owed(plan: Plan, ledger: Ledger, choice: Choice) -> Iterator[Cell]:

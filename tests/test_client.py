@@ -128,7 +128,7 @@ def test_a_local_image_is_loaded_and_sent_as_base64() -> None:
         (PROCESSING, Queued(remote_id="12", eta=8.0)),
         (
             refused(429, message="the queue is full", retry_after=3),
-            Refused(concern=Concern.LATER, message="the queue is full", status=429, retry_after=3.0),
+            Refused(concern=Concern.LATER, message="the queue is full", status=429, retry_after=3.0, crowded=True),
         ),
         (
             JSONResponse({"status": "error", "message": "busy"}, 503, {"Retry-After": "Thu, 01 Jan 1970 00:17:40 GMT"}),

@@ -160,7 +160,8 @@ KEY = "write ${env:NAME} with the name of an environment variable; a key itself 
         ("execution: {concurrency: 999}", "2:26: execution.concurrency: 999 is above the maximum 256"),
         ("execution: {rate: 60/week}", ("2:19: execution.rate: '60/week' does not fit; write a rate such as 60/min, 2/s "
                                        "or 500/h, or a number for each second")),
-        ("execution: {order: balanced}", "2:13: execution.order: unknown key 'order'; known are concurrency, rate, attempts"),
+        ("execution: {order: balanced}",
+         "2:13: execution.order: unknown key 'order'; known are concurrency, start, rate, attempts"),
         ("sample: {count: 5}", ("2:1: sample: unknown key 'sample'; known are name, title, description, extends, target, "
                                "endpoint, parameters, axes, zip, exclude, include, on_invalid, limits, price, execution, "
                                "report")),

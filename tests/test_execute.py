@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -19,9 +19,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runner.client import Client
+from runner.errors import RunFolderError
 from runner.execute import Bench, Cause, Event, Step, Stop, execute, settle
+from runner.execute.sweeping import DELIVERING
 from runner.ledger import Ledger
-from runner.nouns import Cell, Execution, Limits, Queued, Request, State
+from runner.nouns import Cell, Execution, Limits, Queued, Request, State, Wish
 from runner.pace import Budget, Clock
 from runner.vault import Vault
 
@@ -110,6 +112,10 @@ def empty(_: dict[str, object]) -> Response:
     return JSONResponse({"status": "error", "message": "prompt was flagged by the content policy"})
 
 
+FULL_PAGES = 20
+"""Pages that a ledger may have on a disk that is soon full; an empty one has fewer."""
+
+
 class Time:
     """A clock that moves only when someone sleeps."""
 
@@ -172,7 +178,7 @@ def test_a_busy_target_is_asked_again_when_it_says(tmp_path: Path) -> None:
     time = Time()
     states, _ = swept(Server([busy, busy, success]), tmp_path, [cell(1)], time=time)
     assert states == {cell(1).digest: State.MADE}
-    assert time.slept[:2] == [3, 3]
+    assert time.slept == [pytest.approx(3.15, abs=0.15), pytest.approx(3.15, abs=0.15)]
 
 
 def test_attempts_of_one_means_one(tmp_path: Path) -> None:
@@ -333,3 +339,170 @@ def test_a_small_file_of_absurd_size_is_refused_and_not_decoded(tmp_path: Path) 
     with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
         reason = ledger.standing(cell(1).digest).reason
     assert reason.startswith("the target's image is broken: ")
+
+
+# --- pace, limits, wishes ------------------------------------------------------------------------------------------
+
+
+def fault(_: dict[str, object]) -> Response:
+    return JSONResponse({"status": "error", "message": "internal error"}, status_code=500)
+
+
+def tomorrow(_: dict[str, object]) -> Response:
+    return JSONResponse(
+        {"status": "error", "message": "too many requests a day", "retry_after": 43_200}, status_code=429
+    )
+
+
+def test_a_cell_that_waits_for_another_attempt_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    server = Server([fault, success])
+    states, _ = swept(server, tmp_path, [cell(number) for number in range(4)], Execution(concurrency=1))
+    assert [post["seed"] for post in server.posts] == [0, 1, 2, 3, 0]
+    assert set(states.values()) == {State.MADE}
+
+
+def test_a_hint_holds_up_every_cell_for_it_is_the_target_that_asks(tmp_path: Path) -> None:
+    time = Time()
+    server, moments = Server([busy, success]), []
+
+    def noted(body: dict[str, object]) -> Response:
+        moments.append(time.seconds)
+        return success(body)
+
+    server.script = [busy, noted]
+    swept(server, tmp_path, [cell(1), cell(2)], Execution(concurrency=1), time=time)
+    assert min(moments) >= 1003.0
+
+
+def test_a_wait_of_half_a_day_stops_the_run_and_says_when_to_come_back(tmp_path: Path) -> None:
+    server = Server([tomorrow])
+    _, stop = swept(server, tmp_path, [cell(number) for number in range(9)], Execution(concurrency=1))
+    assert (len(server.posts), stop.cause) == (1, Cause.TARGET)
+    assert stop.reason == "too many requests a day; the target takes more in 12.0 h: run again then"
+
+
+def test_a_run_of_failures_stops_it_and_says_which_limit(tmp_path: Path) -> None:
+    server = Server([fault])
+    states, stop = swept(
+        server,
+        tmp_path,
+        [cell(number) for number in range(50)],
+        Execution(concurrency=1, attempts=1),
+        limits=Limits(failures=3),
+    )
+    assert (len(server.posts), len(states), stop.cause) == (3, 3, Cause.LIMIT)
+    assert stop.reason == "stopped by the limit of 3 failures in a row (limits.failures), the last: internal error"
+
+
+def test_failures_with_a_picture_between_them_are_not_in_a_row(tmp_path: Path) -> None:
+    server = Server([fault, success] * 20)
+    _, stop = swept(
+        server,
+        tmp_path,
+        [cell(number) for number in range(40)],
+        Execution(concurrency=1, attempts=1),
+        limits=Limits(failures=15),
+    )
+    assert (len(server.posts), stop.cause) == (40, None)
+
+
+def test_refusals_of_cells_are_results_however_many_come_in_a_row(tmp_path: Path) -> None:
+    server = Server([bad])
+    states, stop = swept(server, tmp_path, [cell(number) for number in range(30)], limits=Limits(failures=3))
+    assert (len(server.posts), set(states.values()), stop.cause) == (30, {State.REFUSED}, None)
+
+
+def test_wall_clock_time_strikes_while_a_cell_waits_for_another_attempt(tmp_path: Path) -> None:
+    def later(_: dict[str, object]) -> Response:
+        return JSONResponse({"status": "error", "message": "busy", "retry_after": 600}, status_code=503)
+
+    time = Time()
+    _, stop = swept(Server([later]), tmp_path, [cell(1)], limits=Limits(wall=60), time=time)
+    assert (stop.cause, stop.reason) == (Cause.LIMIT, "stopped by the limit of 60 s of wall-clock time")
+    assert time.seconds == 1060.0
+
+
+def test_too_many_at_once_is_learned_recorded_and_shown(tmp_path: Path) -> None:
+    server, events = Server([]), []
+    together = 0
+
+    async def crowding(asked: HttpRequest) -> Response:
+        nonlocal together
+        body = await asked.json()
+        if together >= 6:
+            return JSONResponse({"status": "error", "message": "queue is full"}, status_code=429)
+        together += 1
+        await asyncio.sleep(0.01)
+        together -= 1
+        server.posts.append(body)
+        return success(body)
+
+    async def sweeping() -> tuple[list[tuple[int, str]], list[State]]:
+        server.generate = crowding  # type: ignore[method-assign]  # this server's answers depend on each other
+        async with bench(server, tmp_path) as tools:
+            watched = replace(tools, watch=events.append)
+            await execute(
+                [cell(number) for number in range(60)], watched, Execution(concurrency=32, attempts=9), Stop()
+            )
+            states = [standing.state for standing in tools.ledger.standings().values()]
+            return [(change.concurrency, change.reason) for change in tools.ledger.changes()], states
+
+    changes, states = asyncio.run(sweeping())
+    assert changes[:2] == [(8, "the start"), (6, "the target says that these are too many")]
+    assert (len(states), set(states), len(server.posts)) == (60, {State.MADE}, 60)
+    shown = [(event.allowed, event.reason) for event in events if event.step is Step.PACED]
+    assert shown == changes
+    assert all(event.in_flight <= event.allowed + 2 for event in events if event.step is Step.SENT)
+
+
+def test_what_the_user_asks_of_a_run_under_way_is_done_within_a_second(tmp_path: Path) -> None:
+    async def sweeping() -> tuple[list[tuple[int, str]], int]:
+        server, most = Server([success]), 0
+        wishes = iter([Wish(), Wish(concurrency=1), Wish(concurrency=1)])
+
+        def watch(event: Event) -> None:
+            nonlocal most
+            if event.step is Step.SENT and len(server.posts) > 30:
+                most = max(most, event.in_flight)
+
+        async with bench(server, tmp_path) as tools:
+            watched = replace(tools, watch=watch, wish=lambda: next(wishes, Wish()))
+            await execute([cell(number) for number in range(60)], watched, Execution(concurrency=6), Stop())
+            return [(change.concurrency, change.reason) for change in tools.ledger.changes()], most
+
+    changes, most = asyncio.run(sweeping())
+    assert changes == [(6, "the start"), (1, "at most 1, as asked for")]
+    assert most == 1
+
+
+def test_each_attempt_has_a_name_of_its_own_that_is_on_disk_before_it_is_sent(tmp_path: Path) -> None:
+    names: list[tuple[object, list[str]]] = []
+
+    def reading(body: dict[str, object]) -> Response:
+        with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
+            names.append((body["track_id"], [attempt.track_id for attempt in ledger.open_attempts()]))
+        return success(body)
+
+    swept(Server([reading]), tmp_path, [cell(1), cell(2)], Execution(concurrency=1))
+    assert [sent in kept for sent, kept in names] == [True, True]
+    assert len({sent for sent, _ in names}) == 2
+
+
+def test_a_name_that_the_experiment_gives_is_left_alone(tmp_path: Path) -> None:
+    server = Server([success])
+    own = replace(
+        cell(1), request=replace(cell(1).request, parameters={**cell(1).request.parameters, "track_id": "mine"})
+    )
+    swept(server, tmp_path, [own])
+    assert [post["track_id"] for post in server.posts] == ["mine"]
+
+
+def test_a_disk_that_is_full_ends_the_run_in_words_and_leaves_what_was_sent_to_the_next(tmp_path: Path) -> None:
+    async def sweeping() -> list[int]:
+        async with bench(Server([success]), tmp_path) as tools:
+            tools.ledger._db.execute(f"PRAGMA max_page_count = {FULL_PAGES}")
+            with pytest.raises(RunFolderError, match=r"ledger\.sqlite: database or disk is full"):
+                await execute([cell(number) for number in range(500)], tools, Execution(concurrency=4), Stop())
+            return [attempt.id for attempt in tools.ledger.open_attempts()]
+
+    assert len(asyncio.run(sweeping())) <= 4 + 4 + DELIVERING

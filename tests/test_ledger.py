@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,21 @@ import pytest
 from runner.errors import RunFolderError
 from runner.ledger import LEDGER_VERSION, PENDING, Ledger, OpenAttempt, Standing, request_from
 from runner.ledger.rows import LARGEST_SEED, request_text
-from runner.nouns import Cell, Change, Concern, Failed, Made, Outcome, Picture, Queued, Refused, Request, State, Unknown
+from runner.nouns import (
+    Cell,
+    Change,
+    Concern,
+    Failed,
+    Made,
+    Outcome,
+    Picture,
+    Queued,
+    Refused,
+    Request,
+    Spent,
+    State,
+    Unknown,
+)
 
 REQUEST = Request(endpoint="text2img", parameters={"prompt": "ein Häuschen", "seed": None}, repeat=2)
 CELL = Cell(digest="c" * 64, coordinates={"seed": "random"}, request=REQUEST)
@@ -538,3 +553,26 @@ def test_changes_of_concurrency_are_kept_in_order(ledger: Ledger) -> None:
     for change in changes:
         ledger.change(change)
     assert ledger.changes() == [changes[0], Change(at=2.5, concurrency=4, reason="? more")]
+
+
+def test_what_was_spent_counts_each_send_and_every_image_that_may_have_to_be_paid(ledger: Ledger) -> None:
+    four = Cell(
+        digest="4" * 64, coordinates={}, request=replace(REQUEST, parameters={**REQUEST.parameters, "samples": 4})
+    )
+    outcomes: list[Outcome] = [
+        MADE,
+        Failed(message="no image"),
+        Unknown(message="no answer"),
+        Refused(concern=Concern.LATER, message="busy"),
+        Refused(concern=Concern.CELL, message="no"),
+    ]
+    for outcome in outcomes:
+        ledger.finish(ledger.begin(four, now=1.0), outcome, now=2.0)
+    ledger.abandon(ledger.begin(four, now=1.0), "interrupted", now=2.0)
+    ledger.begin(four, now=1.0)
+    ledger.reuse(CELL, MADE, source="earlier", now=3.0)
+    assert ledger.spent() == Spent(requests=7, images=len(MADE.pictures) + 4 + 4 + 4)
+
+
+def test_nothing_is_spent_before_the_first_send(ledger: Ledger) -> None:
+    assert ledger.spent() == Spent(requests=0, images=0)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.errors import InputError
-from runner.nouns import Concern, Limits, Refused
-from runner.pace import LONGEST_DELAY, LONGEST_HINT, Arrivals, Budget, delay_after
+from runner.nouns import Concern, Limits, Refused, Spent
+from runner.pace import LONGEST_DELAY, LONGEST_HINT, Arrivals, Budget, delay_after, too_long
 
 BUSY = Refused(concern=Concern.LATER, message="queue full")
 
@@ -153,12 +153,55 @@ def test_delays_are_reproducible_from_their_source_of_chance() -> None:
 
 
 @pytest.mark.parametrize(("hint", "delay"), [(0, 0), (2.5, 2.5), (90, 90), (3600, 3600), (1e12, LONGEST_HINT), (-5, 0)])
-def test_the_servers_own_hint_wins_within_an_hour(hint: float, delay: float) -> None:
+def test_the_servers_own_hint_wins_within_an_hour_and_those_told_the_same_come_back_apart(
+    hint: float, delay: float
+) -> None:
     refusal = Refused(concern=Concern.LATER, message="queue full", retry_after=hint)
-    assert delay_after(refusal, 3, random.Random(1)) == delay
+    chance = random.Random(1)
+    waits = [delay_after(refusal, 3, chance) for _ in range(100)]
+    assert all(delay <= wait <= delay * 1.1 for wait in waits)
+    assert len(set(waits)) == (100 if delay else 1)
 
 
 @pytest.mark.parametrize("hint", [math.nan, math.inf])
 def test_a_hint_that_is_no_number_is_no_hint(hint: float) -> None:
     refusal = Refused(concern=Concern.LATER, message="queue full", retry_after=hint)
     assert 2 <= delay_after(refusal, 3, random.Random(1)) <= 4
+
+
+def test_another_rate_is_kept_from_the_next_send_on() -> None:
+    arrivals = Arrivals(1.0)
+    waits = [arrivals.wait(0.0), arrivals.wait(0.0)]
+    arrivals.keep(4.0)
+    assert [*waits, arrivals.wait(1.0), arrivals.wait(1.0), arrivals.wait(1.0)] == [0.0, 1.0, 1.0, 1.25, 1.5]
+
+
+# --- over several starts --------------------------------------------------------------------------------------------
+
+
+def test_a_limit_is_the_runs_own_however_often_it_is_started() -> None:
+    spending = Budget(Limits(requests=5, images=8), price=None, started=0.0, spent=Spent(requests=3, images=3))
+    assert [spending.reserve(2, elapsed=0.0) for _ in range(3)] == [None, None, "the limit of 5 requests"]
+    assert (spending.requests, spending.sent, spending.images) == (5, 2, 7)
+
+
+def test_a_commands_own_limit_counts_from_its_start() -> None:
+    spending = Budget(Limits(), price=None, started=0.0, spent=Spent(requests=30, images=30), more=2)
+    assert [spending.reserve(1, elapsed=0.0) for _ in range(3)] == [None, None, "the limit of 2 requests"]
+
+
+def test_what_came_is_counted_in_place_of_what_was_reserved() -> None:
+    spending = budget(0.5, images=4)
+    assert [spending.reserve(4, elapsed=100), spending.reserve(1, elapsed=100)] == [None, "the limit of 4 images"]
+    spending.settle(4, 3)
+    assert (spending.reserve(1, elapsed=100), spending.cost) == (None, 2.0)
+
+
+def test_a_wait_beyond_an_hour_is_too_long_for_a_run() -> None:
+    hints = [None, 0.0, LONGEST_HINT, LONGEST_HINT + 1]
+    assert [too_long(Refused(concern=Concern.LATER, message="", retry_after=hint)) for hint in hints] == [
+        False,
+        False,
+        False,
+        True,
+    ]

@@ -458,14 +458,41 @@ def test_words_decide_where_the_status_does_not(concern: Concern, message: str) 
         ({"Retry-After": "soon"}, {"retry_after": "later"}, None),
         ({"Retry-After": "nan"}, {"retry_after": -3}, None),
         ({"Retry-After": ""}, {"retry_after": True}, None),
+        ({"Retry-After": "7"}, {"retry_after": "1m30s"}, 90.0),
+        ({}, {"retry_after": "2 minutes, 5 seconds"}, 125.0),
+        ({}, {"retry_after": "250ms"}, 0.25),
+        ({}, {"retry_after": "2023-11-14T22:13:50Z"}, 30.0),
+        ({}, {"retry_after": "2023-11-14T22:13:50+01:00"}, 0.0),
+        ({"Retry-After-Ms": "1500"}, {}, 1.5),
+        ({"RateLimit-Reset": "12"}, {}, 12.0),
+        ({"X-RateLimit-Reset": "1700000030"}, {}, 30.0),
+        ({"X-RateLimit-Reset": "12", "Retry-After": "7"}, {}, 7.0),
+        ({"Retry-After": "12 parsecs"}, {}, None),
     ],
 )
 def test_a_hint_when_to_return_is_read_from_body_or_header(
     headers: dict[str, str], field: dict[str, object], seconds: float | None
 ) -> None:
     assert answer(429, {"status": "error", "message": "full", **field}, headers) == Refused(
-        concern=Concern.LATER, message="full", status=429, retry_after=seconds
+        concern=Concern.LATER, message="full", status=429, retry_after=seconds, crowded=True
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "crowded"),
+    [
+        (429, "come back", True),
+        (200, "Queue is full, try again", True),
+        (200, "too many concurrent requests", True),
+        (200, "the model is loading, try again", False),
+        (503, "queue is being restarted", False),
+        (500, "internal error", False),
+    ],
+)
+def test_only_too_many_requests_say_that_it_is_crowded(status: int, message: str, crowded: bool) -> None:
+    reply = answer(status, {"status": "error", "message": message})
+    assert isinstance(reply, Refused)
+    assert (reply.concern, reply.crowded) == (Concern.LATER, crowded)
 
 
 def test_a_housekeeping_answer_is_no_objection() -> None:
@@ -519,7 +546,7 @@ def test_a_yes_arrives_as_it_was_meant(reply: Ready | Queued) -> None:
 @given(st.sampled_from(REFUSALS), TEXT.filter(lambda message: not about_content(message)), SECONDS)
 def test_a_no_arrives_as_it_was_meant(said: tuple[int, Concern], message: str, retry_after: float | None) -> None:
     status, concern = said
-    refused = Refused(concern=concern, message=message, status=status, retry_after=retry_after)
+    refused = Refused(concern=concern, message=message, status=status, retry_after=retry_after, crowded=status == 429)
 
     assert answer(status, wire.refusal(refused)) == refused
 

@@ -103,7 +103,14 @@ def limits(node: Node | None, price: float | None, complaints: Complaints) -> Li
         images=_whole(fields.get("images")),
         cost=cost,
         wall=_duration(fields.get("wall")),
+        failures=_failures(fields.get("failures")),
     )
+
+
+def _failures(node: Node | None) -> int | None:
+    """Return the cells in a row that may fail: the usual number when nothing is said, any number (None) for 0."""
+    said = _whole(node)
+    return Limits().failures if said is None else said or None
 
 
 def price(node: Node | None) -> float | None:
@@ -117,6 +124,7 @@ def execution(node: Node | None) -> Execution:
     usual = Execution()
     return Execution(
         concurrency=_whole(fields.get("concurrency")) or usual.concurrency,
+        start=_whole(fields.get("start")),
         rate=_rate(fields.get("rate")),
         attempts=_whole(fields.get("attempts")) or usual.attempts,
     )
@@ -161,5 +169,10 @@ def _rate(node: Node | None) -> float | None:
     """Return requests a second: `60/min`, `2/s`, or a number for each second."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return _number(node)
-    found = RATE.search(node.value)
-    return float(found[1]) / SECONDS[found[2][0]] if found else None
+    return rate_of(node.value)
+
+
+def rate_of(text: str) -> float | None:
+    """Return requests a second of a text such as `60/min`, None if it is no rate."""
+    found = RATE.fullmatch(text.strip())
+    return float(found[1]) / SECONDS[found[2][0]] if found and found[2][0] in SECONDS else None

@@ -12,6 +12,6 @@ run* (nothing more is sent). An answer that never came is `unknown` and is not s
 from runner.execute.bench import Bench, Event, Step, unwatched
 from runner.execute.settling import settle
 from runner.execute.stop import Cause, Stop
-from runner.execute.workers import execute
+from runner.execute.sweeping import execute
 
 __all__ = ["Bench", "Cause", "Event", "Step", "Stop", "execute", "settle", "unwatched"]

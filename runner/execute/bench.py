@@ -3,30 +3,43 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from secrets import token_urlsafe
 
 from runner.client import Client
 from runner.ledger import Ledger
-from runner.nouns import Outcome
+from runner.nouns import Outcome, Wish
 from runner.pace import Budget, Clock
 from runner.vault import Vault
 
 
 class Step(StrEnum):
-    """What just happened to a cell, for whoever watches."""
+    """What just happened, for whoever watches."""
 
     SENT = "sent"
     WAITING = "waiting"
     FINISHED = "finished"
+    PACED = "paced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something to show: a cell was sent, waits before another attempt, or has its outcome."""
+    """Something to show: a cell was sent, waits before another attempt, or has its outcome; or the pace has changed.
+
+    Attributes:
+        cell: digest of the cell; empty for a change of pace.
+        delay: seconds until another attempt.
+        reason: of a change of pace.
+        in_flight: requests that are sent and not answered to the end, this one included.
+        allowed: requests that may be in flight.
+    """
 
     step: Step
-    cell: str
+    cell: str = ""
     outcome: Outcome | None = None
     delay: float = 0.0
+    reason: str = ""
+    in_flight: int = 0
+    allowed: int = 0
 
 
 def unwatched(_: Event) -> None:
@@ -35,7 +48,13 @@ def unwatched(_: Event) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What executing needs from outside. `watch` is told of every step and must be quick."""
+    """What executing needs from outside.
+
+    Attributes:
+        watch: is told of every step and must be quick.
+        draw: returns an unguessable text, another each time: this side's name for a request.
+        wish: returns what the user asks for by now; it is asked once a second and must be quick.
+    """
 
     client: Client
     ledger: Ledger
@@ -43,3 +62,5 @@ class Bench:
     budget: Budget
     clock: Clock = field(default_factory=Clock)
     watch: Callable[[Event], None] = unwatched
+    draw: Callable[[], str] = token_urlsafe
+    wish: Callable[[], Wish] | None = None

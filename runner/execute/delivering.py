@@ -1,12 +1,17 @@
-"""A reply is followed to its end: what is queued is waited for, what is ready comes into the vault."""
+"""A reply is followed to its end: what is queued is waited for, what is ready comes into the vault.
+
+> Invariant 1, remote id before poll: what the server accepted is in the ledger, on disk, before the first fetch.
+> Invariant 2, bytes before row: `bring` returns `Made` once every image is in the vault, synced and decoded.
+"""
 
 import asyncio
 
 from runner.client import DownloadError
 from runner.errors import ImageError
 from runner.execute.bench import Bench
+from runner.execute.scribe import Scribe
 from runner.flags import HIDDEN
-from runner.nouns import Failed, Made, Outcome, Queued, Ready, Reply
+from runner.nouns import Failed, Made, Outcome, Queued, Ready, Refused, Reply, Unknown
 
 DOWNLOADS = 3
 """How often an image that arrives broken is downloaded before its cell has failed: it is paid for already."""
@@ -15,23 +20,25 @@ FETCH_PATIENCE = 3600.0
 """Seconds that an accepted request may take before its outcome is unknown."""
 
 
-async def deliver(reply: Reply, attempt: int, bench: Bench) -> Outcome:
-    """Follow a reply to its end: wait for what is queued, bring what is ready into the vault."""
+async def follow(reply: Reply, attempt: int, bench: Bench, scribe: Scribe) -> Ready | Refused | Unknown:
+    """Return how the server ends a request: record its name for it, and fetch until it is over."""
     match reply:
         case Queued():
-            bench.ledger.accept(attempt, reply)
-            deadline = bench.clock.elapsed() + FETCH_PATIENCE
-            waited = await bench.client.wait(reply, deadline=deadline)
-            return await _bring(waited, bench) if isinstance(waited, Ready) else waited
+            await scribe.accept(attempt, reply)
+            return await bench.client.wait(reply, deadline=bench.clock.elapsed() + FETCH_PATIENCE)
         case Ready():
-            bench.ledger.accept(attempt, Queued(remote_id=reply.remote_id))
-            return await _bring(reply, bench)
+            await scribe.accept(attempt, Queued(remote_id=reply.remote_id))
+            return reply
         case _:
             return reply
 
 
+async def bring(reply: Ready | Refused | Unknown, bench: Bench) -> Outcome:
+    """Download the images of an answer, decode each one and put it in the vault; a no is an outcome as it stands."""
+    return await _bring(reply, bench) if isinstance(reply, Ready) else reply
+
+
 async def _bring(ready: Ready, bench: Bench) -> Outcome:
-    """Download images, decode each one and put it in the vault."""
     problem = ""
     for _ in range(DOWNLOADS):
         try:

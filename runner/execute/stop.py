@@ -1,9 +1,7 @@
 """Whether more may be sent."""
 
-import asyncio
+from collections.abc import Callable
 from enum import StrEnum
-
-from runner.pace import Clock
 
 
 class Cause(StrEnum):
@@ -23,7 +21,7 @@ class Stop:
     def __init__(self) -> None:
         self.cause: Cause | None = None
         self.reason = ""
-        self._event = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
         return self.cause is not None
@@ -32,15 +30,9 @@ class Stop:
         """Stop sending."""
         if self.cause is None or (self.cause is Cause.LIMIT and cause is Cause.TARGET):
             self.cause, self.reason = cause, reason
-            self._event.set()
+            for tell in self._told:
+                tell()
 
-    async def or_sleep(self, seconds: float, clock: Clock) -> None:
-        """Wait that long, or until the run is stopped."""
-        if seconds <= 0:
-            return
-        waits = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(self._event.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+    def tell(self, callback: Callable[[], None]) -> None:
+        """Call back when the run is stopped."""
+        self._told.append(callback)

@@ -28,9 +28,21 @@ from runner.ledger.rows import (
     standing_of,
     storable,
 )
-from runner.nouns import Cell, Change, Made, Outcome, Picture, Queued, Request, State
+from runner.nouns import Cell, Change, Made, Outcome, Picture, Queued, Request, Spent, State
 
 __all__ = ["LEDGER_VERSION", "PENDING", "Ledger", "OpenAttempt", "Standing", "request_from"]
+
+SPENT = """
+SELECT count(*) AS requests, sum(
+    CASE
+        WHEN a.state = 'made' THEN (SELECT count(*) FROM pictures p WHERE p.attempt = a.id)
+        WHEN a.concern IS NOT NULL OR a.state = 'pending' THEN 0
+        ELSE coalesce(json_extract(c.request, '$.parameters.samples'), 1)
+    END
+) AS images
+FROM attempts a JOIN cells c ON c.digest = a.cell WHERE a.reused_from IS NULL
+"""
+"""A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +157,12 @@ class Ledger:
             rows = self._db.execute("SELECT at, concurrency, reason FROM changes ORDER BY id").fetchall()
         return [Change(at=row["at"], concurrency=row["concurrency"], reason=row["reason"]) for row in rows]
 
+    def spent(self) -> Spent:
+        """Return what attempts have cost so far: of one that is open, unknown or failed, the images that were asked for."""
+        with in_words(self.path):
+            row = self._db.execute(SPENT).fetchone()
+        return Spent(requests=row["requests"], images=row["images"] or 0)
+
     def open_attempts(self) -> list[OpenAttempt]:
         """Return the attempts that have no outcome, the oldest first."""
         with in_words(self.path):
@@ -183,15 +201,15 @@ class Ledger:
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
-        """Undo one record of a group without undoing the others."""
+        """Undo one record of a group without undoing the others, where the record alone is to blame."""
         self._db.execute("SAVEPOINT record")
         try:
             yield
-        except BaseException:
+        except sqlite3.IntegrityError:
             self._db.execute("ROLLBACK TO record")
-            raise
-        finally:
             self._db.execute("RELEASE record")
+            raise
+        self._db.execute("RELEASE record")
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

@@ -10,17 +10,15 @@
 502, 504; 5xx or 2xx without its JSON     Unknown: it may have been accepted
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal, TypeAlias
 
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
+from runner.wire.hints import retry_after, seconds
 from runner.wire.requests import IMAGES
-from runner.wire.words import about_content, concern_of
+from runner.wire.words import about_content, about_crowding, concern_of
 
 LONGEST_MESSAGE = 2000
 """Characters kept of a server's message."""
@@ -62,7 +60,7 @@ def answer(status: int, headers: Mapping[str, str], payload: object, *, now: flo
             fetch_result = str(payload.get("fetch_result") or "")
             return Queued(
                 remote_id=remote_id,
-                eta=_seconds(payload.get("eta")),
+                eta=seconds(payload.get("eta")),
                 fetch_result=fetch_result,
                 future_links=_links(payload, "future_links"),
             )
@@ -81,7 +79,11 @@ def objection(status: int, headers: Mapping[str, str], payload: object, *, now: 
                 "URL ends before the route, as in https://host/api/v1/enterprise: correct it"
             )
         return Refused(
-            concern=concern, message=message, status=status, retry_after=_retry_after(headers, payload, now=now)
+            concern=concern,
+            message=message,
+            status=status,
+            retry_after=retry_after(headers, payload, now=now),
+            crowded=status == HTTPStatus.TOO_MANY_REQUESTS or (status < 300 and about_crowding(said)),
         )
     if 200 <= status < 300 and isinstance(payload, Mapping | list):
         return None
@@ -205,7 +207,7 @@ def _ready(payload: Mapping[str, object], outputs: tuple[str, ...]) -> Ready:
         outputs=outputs,
         encoded=not _URL.match(outputs[0]),
         meta=meta if isinstance(meta, Mapping) else {},
-        seconds=_seconds(payload.get("generationTime")),
+        seconds=seconds(payload.get("generationTime")),
         nsfw=_hidden(payload.get("nsfw_content_detected")),
     )
 
@@ -235,31 +237,6 @@ def _leaves(value: object) -> Iterator[str]:
                 yield from _leaves(item)
         case _:
             yield str(value)
-
-
-def _retry_after(headers: Mapping[str, str], payload: object, *, now: float) -> float | None:
-    hinted = _seconds(payload.get("retry_after")) if isinstance(payload, Mapping) else None
-    if hinted is not None:
-        return hinted
-    header = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    seconds = _seconds(header)
-    if seconds is not None or not header:
-        return seconds
-    try:
-        date = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _identifier(payload: Mapping[str, object]) -> str:

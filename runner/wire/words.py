@@ -55,6 +55,7 @@ ROWS: tuple[tuple[Concern, re.Pattern[str]], ...] = (
 )
 
 CONTENT_POLICY = ROWS[0][1]
+CROWDED = ROWS[2][1]
 _QUOTED = re.compile(r"""(?<!\w)(['"`]).*?\1(?!\w)""", re.DOTALL)
 
 
@@ -71,6 +72,16 @@ def concern_of(message: str) -> Concern:
 def about_content(message: str) -> bool:
     """Return whether a message speaks of the content policy: a refusal of this prompt, not of the account."""
     return CONTENT_POLICY.search(plain_words(message)) is not None
+
+
+def about_crowding(message: str) -> bool:
+    """Return whether a message speaks of the queue or the rate: fewer requests at once, or in a time, would do.
+
+    >>> about_crowding("Queue is full, try again"), about_crowding("The model is loading, try again")
+    (True, False)
+    """
+    plain = plain_words(message)
+    return next((pattern is CROWDED for _, pattern in ROWS if pattern.search(plain)), False)
 
 
 def plain_words(message: str) -> str:

@@ -1,0 +1,271 @@
+"""One dispatcher sends what is owed as fast as the pace allows; each attempt is a task of its own.
+
+Memory grows with what is in flight and not with the plan: the dispatcher takes the next cell only when there is room
+to send it.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from math import inf
+
+from runner.execute.bench import Bench, Event, Step
+from runner.execute.delivering import bring, follow
+from runner.execute.scribe import Scribe, scribe
+from runner.execute.stop import Cause, Stop
+from runner.execute.work import Try, Work
+from runner.nouns import Cell, Change, Concern, Execution, Failed, Made, Outcome, Ready, Refused, Unknown
+from runner.pace import Arrivals, Throttle, delay_after, too_long
+
+DELIVERING = 16
+"""Pictures that may be on their way into the vault, beside as many as may be in flight."""
+
+WISH_SECONDS = 1.0
+"""Between two looks at what the user asks of a run under way."""
+
+
+async def execute(cells: Iterable[Cell], bench: Bench, execution: Execution, stop: Stop) -> None:
+    """Make cells until none is left or `stop` says why not. What is in flight when it does is finished.
+
+    Args:
+        cells: what is owed, in the order in which it is sent.
+        bench: the client, the ledger, the vault and what else is needed from outside.
+        execution: how it is sent.
+        stop: why no more is sent; from outside, or found here.
+
+    Raises:
+        OSError: the disk is full, the folder is read-only; attempts in flight stay open, the next run settles them.
+    """
+    try:
+        async with scribe(bench.ledger) as record:
+            await _Sweep(cells, bench, execution, stop, record).run()
+    except ExceptionGroup as failures:
+        raise _first(failures) from failures
+
+
+def _first(failures: ExceptionGroup) -> Exception:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
+
+
+class _Sweep:
+    """One run's state. Everything happens on one event loop, so that nothing here needs a lock."""
+
+    def __init__(self, cells: Iterable[Cell], bench: Bench, execution: Execution, stop: Stop, record: Scribe) -> None:
+        self.bench = bench
+        self.execution = execution
+        self.stop = stop
+        self.record = record
+        self.throttle = Throttle(execution.concurrency, start=execution.start)
+        self.arrivals = Arrivals(execution.rate)
+        self.work = Work(cells, most_waiting=2 * execution.concurrency + DELIVERING)
+        self.tasks = 0
+        self.failed_in_a_row = 0
+        self.bell = asyncio.Event()
+
+    async def run(self) -> None:
+        self.stop.tell(self.bell.set)
+        self.paced("the start")
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(self.listen())
+            async with asyncio.TaskGroup() as attempts:
+                await self.dispatch(attempts)
+            listening.cancel()
+
+    # --- sending ------------------------------------------------------------------------------------------------
+
+    async def dispatch(self, attempts: asyncio.TaskGroup) -> None:
+        """Start an attempt whenever there is one to make and room for it."""
+        while not self.stop:
+            if self.work.over and not self.tasks:
+                return
+            wait = self.wait()
+            if wait > 0:
+                await self.rest(wait)
+            elif await self.admitted() and self.reserved(tried := self.work.take(self.elapsed())):
+                self.throttle.enter()
+                self.tasks += 1
+                attempts.create_task(self.attempt(tried)).add_done_callback(self.over)
+
+    def wait(self) -> float:
+        """Return the seconds until something may be sent; infinite if that takes another attempt's end."""
+        if not self.throttle.room or self.tasks >= 2 * self.throttle.allowed + DELIVERING:
+            return inf
+        elapsed = self.elapsed()
+        return max(self.work.wait(elapsed), self.throttle.paused_until - elapsed)
+
+    async def rest(self, seconds: float) -> None:
+        """Wait that long, or until an attempt ends, the pace changes or the run is stopped."""
+        self.bell.clear()
+        if seconds == inf:
+            await self.bell.wait()
+            return
+        left = self.bench.budget.left(self.elapsed())
+        await self.sleep(min(seconds, max(0.0, left)))
+        if left <= seconds and self.bench.budget.left(self.elapsed()) <= 0:
+            self.reserve(1)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, unless the bell rings first."""
+        waits = [asyncio.ensure_future(self.bench.clock.sleep(seconds)), asyncio.ensure_future(self.bell.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def admitted(self) -> bool:
+        """Wait for the rate's next place; return whether more may be sent then."""
+        until = self.elapsed() + (wait := self.arrivals.wait(self.elapsed()))
+        while wait > 0 and not self.stop:
+            self.bell.clear()
+            await self.sleep(wait)
+            wait = until - self.elapsed()
+        return not self.stop
+
+    def reserved(self, tried: Try) -> bool:
+        return self.reserve(_images(tried.cell))
+
+    def reserve(self, images: int) -> bool:
+        limit = self.bench.budget.reserve(images, elapsed=self.elapsed())
+        if limit:
+            self.stop.because(Cause.LIMIT, f"stopped by {limit}")
+        return limit is None
+
+    def over(self, _: "asyncio.Task[None]") -> None:
+        self.tasks -= 1
+        self.bell.set()
+
+    # --- one attempt --------------------------------------------------------------------------------------------
+
+    async def attempt(self, tried: Try) -> None:
+        """Send a cell once and see it through; what may succeed later is tried again."""
+        cell, bench = tried.cell, self.bench
+        track_id = "" if cell.request.parameters.get("track_id") else bench.draw()
+        try:
+            number = await self.record.begin(cell, now=bench.clock.now(), track_id=track_id)
+            self.show(Step.SENT, cell)
+            answered = await self.asked(tried, number, track_id)
+        finally:
+            self.throttle.leave()
+            self.bell.set()
+        outcome = await bring(answered, bench)
+        bench.budget.settle(_images(cell), _made(outcome, _images(cell)))
+        again = self.may_be_tried_again(tried, outcome)
+        if not again:
+            self.count_failures(outcome)
+        await self.record.finish(number, outcome, now=bench.clock.now())
+        self.conclude(tried, outcome, again=again)
+
+    async def asked(self, tried: Try, number: int, track_id: str) -> Ready | Refused | Unknown:
+        """Send, follow, and learn from the answer what the pace should be."""
+        reply = await self.bench.client.send(tried.cell.request, track_id=track_id)
+        answered = await follow(reply, number, self.bench, self.record)
+        match answered:
+            case Refused(concern=Concern.RUN):
+                self.stop.because(Cause.TARGET, answered.message)
+            case Refused(concern=Concern.LATER):
+                self.held_off(answered)
+            case Refused() | Unknown():
+                pass
+            case _ if not tried.failures:
+                self.paced(self.throttle.answered(self.elapsed()))
+        return answered
+
+    def held_off(self, refused: Refused) -> None:
+        """Send less, or nothing for a while, where the target asks for it."""
+        if too_long(refused):
+            hours = (refused.retry_after or 0.0) / 3600
+            reason = f"{refused.message}; the target takes more in {hours:.1f} h: run again then"
+            self.stop.because(Cause.TARGET, reason)
+        elif refused.crowded:
+            self.paced(self.throttle.crowded(self.elapsed(), refused.retry_after))
+        else:
+            self.throttle.pause(self.elapsed(), refused.retry_after)
+
+    def may_be_tried_again(self, tried: Try, outcome: Outcome) -> bool:
+        return _later(outcome) and tried.failures + 1 < self.execution.attempts and not self.stop
+
+    def count_failures(self, outcome: Outcome) -> None:
+        """Stop after so many cells in a row that could not be made: the next hundred would fail alike."""
+        self.failed_in_a_row = self.failed_in_a_row + 1 if _failed(outcome) else 0
+        most = self.bench.budget.failures
+        if most is not None and self.failed_in_a_row >= most and not self.work.over:
+            reason = f"stopped by the limit of {most} failures in a row (limits.failures), the last: {_said(outcome)}"
+            self.stop.because(Cause.LIMIT, reason)
+
+    def conclude(self, tried: Try, outcome: Outcome, *, again: bool) -> None:
+        """Have the cell tried again, or show its outcome."""
+        if not (again and isinstance(outcome, Refused)):
+            self.show(Step.FINISHED, tried.cell, outcome)
+            return
+        delay = delay_after(outcome, tried.failures + 1, self.bench.clock.random)
+        self.work.again(tried, due=self.elapsed() + delay)
+        self.show(Step.WAITING, tried.cell, outcome, delay)
+
+    # --- telling ------------------------------------------------------------------------------------------------
+
+    async def listen(self) -> None:
+        """Do what the user asks of a run that is under way."""
+        while self.bench.wish is not None:
+            await self.bench.clock.sleep(WISH_SECONDS)
+            wish = self.bench.wish()
+            if wish.rate is not None:
+                self.arrivals.keep(wish.rate)
+            if wish.concurrency is not None and wish.concurrency != self.throttle.most:
+                self.paced(self.throttle.limit(wish.concurrency))
+                self.work.most_waiting = 2 * wish.concurrency + DELIVERING
+
+    def paced(self, reason: str) -> None:
+        """Record and show a change of pace; without a reason there was none."""
+        if not reason:
+            return
+        self.record.change(Change(at=self.bench.clock.now(), concurrency=self.throttle.allowed, reason=reason))
+        self.bench.watch(self.event(Step.PACED, reason=reason))
+        self.bell.set()
+
+    def show(self, step: Step, cell: Cell, outcome: Outcome | None = None, delay: float = 0.0) -> None:
+        self.bench.watch(self.event(step, cell=cell.digest, outcome=outcome, delay=delay))
+
+    def event(
+        self, step: Step, *, cell: str = "", outcome: Outcome | None = None, delay: float = 0.0, reason: str = ""
+    ) -> Event:
+        return Event(
+            step=step,
+            cell=cell,
+            outcome=outcome,
+            delay=delay,
+            reason=reason,
+            in_flight=self.throttle.in_flight,
+            allowed=self.throttle.allowed,
+        )
+
+    def elapsed(self) -> float:
+        return self.bench.clock.elapsed()
+
+
+def _images(cell: Cell) -> int:
+    return int(cell.request.parameters.get("samples") or 1)
+
+
+def _later(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.concern is Concern.LATER
+
+
+def _failed(outcome: Outcome) -> bool:
+    """Return whether a cell could not be made; that the target will not make it is a result."""
+    return isinstance(outcome, Failed | Unknown) or _later(outcome)
+
+
+def _said(outcome: Outcome) -> str:
+    return "" if isinstance(outcome, Made) else outcome.message
+
+
+def _made(outcome: Outcome, reserved: int) -> int:
+    """Return the images to pay for: none after a no, what came, or else what was asked for."""
+    match outcome:
+        case Refused():
+            return 0
+        case Made(pictures=pictures):
+            return len(pictures)
+        case _:
+            return reserved
