@@ -123,7 +123,7 @@ async def sweep(
     folder, around = RunFolder(Path(out)), surroundings or Surroundings()
     choice, clock = choice or Choice(), around.clock
     budget = Budget(_limits(plan.experiment.limits, choice), price=plan.experiment.price, started=clock.elapsed())
-    with folder.writing() as ledger:
+    with folder.writing(clock) as ledger:
         folder.freeze(plan, provenance(plan.provider, started=clock.now()) | {"plan": plan.digest})
         for sha256, path in plan.experiment.inputs.items():
             folder.vault.keep_input(Path(path), sha256)
@@ -270,9 +270,9 @@ def _limits(limits: Limits, choice: Choice) -> Limits:
 
 
 def _owed(plan: Plan, ledger: Ledger, choice: Choice) -> Iterator[Cell]:
-    standings = {} if choice.fresh else ledger.standings()
+    settled = set() if choice.fresh else ledger.settled()
     for cell in plan.cells():
-        if standings.get(cell.digest, PENDING).owed and _chosen(cell, choice.only):
+        if cell.digest not in settled and _chosen(cell, choice.only):
             yield cell
 
 
