@@ -16,6 +16,7 @@ A test reads this drawing and holds the code to it.
     5  target*     an address becomes an open client: hosted, or the server in-process
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
+    4  rescue      a damaged ledger becomes one that says what is certain
     4  receiver*   the other end of a webhook: answers that come by themselves
     4  report      a table becomes one static folder
     3  client*     one request becomes images or a refusal: send, wait, fetch, download
@@ -27,6 +28,7 @@ A test reads this drawing and holds the code to it.
     2  plan        an Experiment becomes a Plan
     2  wire        the HTTP contract: request to body, answer to reply; both sides use it
     2  ledger      what was asked and what came back; one writer
+    2  lock        the lock that gives a run folder one writer, and who that is
     2  vault       bytes by their digest, thumbnails
     1  schema      what an endpoint accepts: spelling, ranges, cross-field rules
     1  provenance  which versions, commit and machine made a run

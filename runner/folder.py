@@ -4,7 +4,7 @@
     plan.json           frozen before the first send; replaced whole when the experiment is edited and run again
     manifest.json       versions, git commit, times, the target without secrets; of earlier sessions under `earlier`
     ledger.sqlite       attempts and outcomes
-    lock.sqlite         empty; the process that holds its lock is the run's one writer
+    lock.sqlite         empty; the process that holds its lock is the run's one writer, and writer.json says who that is
     control.json        what the user asks of a run that is under way
     images/ thumbnails/ inputs/
     results.csv, report/index.html
@@ -14,9 +14,8 @@ experiment names itself.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,11 @@ from typing import Any
 from runner.errors import RunFolderError
 from runner.files import write_whole
 from runner.ledger import Ledger
+from runner.lock import Writer, held, holder, locked, this_process
 from runner.nouns import Wish
+from runner.pace import Clock
 from runner.plan import Plan
+from runner.provenance import stamp
 from runner.vault import Vault
 
 
@@ -103,11 +105,7 @@ class RunFolder:
     @property
     def busy(self) -> bool:
         """Whether a process is writing to the run now."""
-        try:
-            with _locked(self.path / "lock.sqlite"):
-                return False
-        except RunFolderError:
-            return True
+        return held(self.path)
 
     def ask(self, wish: Wish) -> None:
         """Ask something of the process that is writing to the run; it looks once a second."""
@@ -141,15 +139,20 @@ class RunFolder:
         """
         if not self.ledger_path.is_file():
             raise RunFolderError(f"{self.path}: no ledger.sqlite here; nothing was sent yet: use `sweep run` first")
-        with Ledger(self.ledger_path, readonly=True) as ledger:
+        with Ledger(self.ledger_path, readonly=True, writer=self._sweep) as ledger:
             yield ledger
 
+    @property
+    def writer(self) -> Writer | None:
+        """The process that writes to the run now; None when there is none, or nobody knows which."""
+        return holder(self.path)
+
     @contextmanager
-    def writing(self) -> Iterator[Ledger]:
+    def writing(self, clock: Clock | None = None) -> Iterator[Ledger]:
         """Open the ledger as its one writer.
 
         Raises:
-            RunFolderError: another process writes to this folder, or nobody can.
+            RunFolderError: another process writes to this folder, nobody can, or the ledger is gone from a run.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -157,28 +160,24 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path}: {error.strerror}; a run needs a folder to write to: choose another with --out"
             ) from error
-        with _locked(self.path / "lock.sqlite"), Ledger(self.ledger_path) as ledger:
-            yield ledger
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a folder's lock: an exclusive SQLite transaction, which ends with the process however it ends."""
-    with ExitStack() as held:
-        try:
-            lock = held.enter_context(closing(sqlite3.connect(path, timeout=0, isolation_level=None)))
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+        # `sweep` makes the lock, then the ledger, then the plan: where the ledger alone is missing, it was lost
+        lost = (self.path / "lock.sqlite").exists() and (self.path / "plan.json").exists()
+        with locked(self.path, this_process(stamp((clock or Clock()).now()))):
+            if lost and not (self.ledger_path.exists() and self.ledger_path.stat().st_size):
                 raise RunFolderError(
-                    f"{path.parent}: another `sweep` is writing to this run; a run has one writer: "
-                    "wait for it, stop it, or choose another folder with --out"
-                ) from error
-            raise RunFolderError(
-                f"{path}: {error}; the folder must be writable, and this file is the run's lock: "
-                "delete it, or choose another folder with --out"
-            ) from error
-        yield
+                    f"{self.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "
+                    f"put it back, use `sweep rescue {self.path}`, or run into another folder with --out"
+                )
+            with Ledger(self.ledger_path, writer=self._sweep) as ledger:
+                yield ledger
+
+    @property
+    def _sweep(self) -> str:
+        """Which sweep wrote the run last, as far as its manifest tells."""
+        try:
+            return f"sweeprunner {self.manifest()['versions']['sweeprunner']}"
+        except (RunFolderError, LookupError, TypeError):
+            return ""
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -122,7 +122,7 @@ async def sweep(
     """
     folder, around = RunFolder(Path(out)), surroundings or Surroundings()
     choice, clock = choice or Choice(), around.clock
-    with folder.writing() as ledger:
+    with folder.writing(clock) as ledger:
         budget = Budget(
             plan.experiment.limits,
             price=plan.experiment.price,
@@ -292,9 +292,9 @@ def _retarget(address: Address, target: str) -> Address:
 
 
 def _owed(plan: Plan, ledger: Ledger, choice: Choice) -> Iterator[Cell]:
-    standings = {} if choice.fresh else ledger.standings()
+    settled = set() if choice.fresh else ledger.settled()
     for cell in plan.cells():
-        if standings.get(cell.digest, PENDING).owed and _chosen(cell, choice.only):
+        if cell.digest not in settled and _chosen(cell, choice.only):
             yield cell
 
 

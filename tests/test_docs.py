@@ -24,6 +24,7 @@ COMMANDS = (
     "report",
     "summary",
     "export",
+    "rescue",
     "serve",
     "doctor",
 )

@@ -1,10 +1,13 @@
 """A run folder: plan, manifest, ledger, and one writer."""
 
 import json
+import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from plans import PROVIDER, axis, experiment, plan
 from runner.errors import RunFolderError
 from runner.folder import RunFolder
 from runner.nouns import Made, Picture
+from runner.pace import Clock
 from runner.plan import Plan, make
 
 SOURCE = "name: test  # as written, ü\n"
@@ -193,9 +197,11 @@ def test_a_second_process_is_refused_until_the_first_ends_however_it_ends(folder
                 first.communicate("go on\n")
             else:
                 first.send_signal(signal.SIGKILL)
-        assert str(caught.value) == (
-            f"{folder.path}: another `sweep` is writing to this run; a run has one writer: "
-            "wait for it, stop it, or choose another folder with --out"
+        assert str(caught.value).startswith(
+            f"{folder.path}: another `sweep` is writing to this run: process {first.pid} on "
+        )
+        assert str(caught.value).endswith(
+            f", `python {folder.path}`; a run has one writer: wait for it, stop it, or choose another folder with --out"
         )
         with folder.writing() as ledger:
             assert ledger.standings() == {}
@@ -208,6 +214,44 @@ def test_a_second_writer_in_one_process_is_refused_too(folder: RunFolder) -> Non
             pass
         with pytest.raises(RunFolderError, match="a run has one writer"), folder.writing():
             pass
+
+
+def test_a_run_says_who_writes_to_it(folder: RunFolder) -> None:
+    assert folder.writer is None
+    with folder.writing(Clock(now=lambda: 1_000_000_000.0)):
+        assert folder.writer is not None
+        assert (folder.writer.pid, folder.writer.since) == (os.getpid(), "2001-09-09T01:46:40+00:00")
+    assert folder.writer is None
+
+
+def test_a_run_whose_ledger_is_gone_is_not_begun_anew(folder: RunFolder) -> None:
+    with folder.writing():
+        folder.freeze(written(1), {})
+    for lose in (folder.ledger_path.unlink, folder.ledger_path.touch):
+        lose()
+        with pytest.raises(RunFolderError) as caught, folder.writing():
+            pass
+        assert str(caught.value) == (
+            f"{folder.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "
+            f"put it back, use `sweep rescue {folder.path}`, or run into another folder with --out"
+        )
+    assert folder.ledger_path.read_bytes() == b""
+
+
+def test_a_run_of_a_newer_sweep_is_refused_with_its_name(folder: RunFolder) -> None:
+    with folder.writing():
+        folder.freeze(written(1), {"versions": {"sweeprunner": "9.1.0"}})
+    with closing(sqlite3.connect(folder.ledger_path)) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    for opened in (folder.writing, folder.reading):
+        with (
+            pytest.raises(RunFolderError, match=r"has version 99, sweeprunner 9\.1\.0 wrote it; this sweep reads"),
+            opened(),
+        ):
+            pass
+    folder.write("manifest.json", b"[]")
+    with pytest.raises(RunFolderError, match="has version 99; this sweep reads versions 1 to"), folder.reading():
+        pass
 
 
 def test_an_error_of_the_writer_is_its_own_and_frees_the_folder(folder: RunFolder) -> None:

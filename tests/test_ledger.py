@@ -9,13 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.errors import RunFolderError
-from runner.ledger import LEDGER_VERSION, PENDING, Ledger, OpenAttempt, Standing, request_from
+from runner.ledger import LEDGER_VERSION, PENDING, Gist, Ledger, OpenAttempt, Standing, request_from
+from runner.ledger.opening import MIGRATIONS
 from runner.ledger.rows import LARGEST_SEED, request_text
 from runner.nouns import (
     Cell,
@@ -150,6 +154,34 @@ def test_reused_pictures_are_marked_with_the_run_that_they_come_from(ledger: Led
     assert ledger.standing(CELL.digest) == Standing(
         state=State.MADE, attempts=1, seconds=1.5, seed=7, answer=MADE.meta, pictures=(PICTURE,), reused_from="runs/earlier"
     )  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("xyz"), st.sampled_from([None, MADE, REFUSED, BUSY, NO_KEY, "reused"])), max_size=9
+    )
+)
+def test_a_gist_is_the_standing_in_brief(tries: list[tuple[str, Outcome | str | None]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+        for digest, outcome in tries:
+            cell = Cell(digest=digest, coordinates={}, request=REQUEST)
+            if isinstance(outcome, str):
+                ledger.reuse(cell, MADE, source="runs/earlier", now=1.0)
+            else:
+                attempt = ledger.begin(cell, now=1.0)
+                if outcome is not None:
+                    ledger.finish(attempt, outcome, now=2.0)
+        stands = ledger.standings()
+        assert ledger.gists() == {
+            digest: Gist(
+                state=standing.state,
+                owed=standing.owed,
+                images=len(standing.pictures),
+                reused=bool(standing.reused_from),
+            )
+            for digest, standing in stands.items()
+        }
+        assert ledger.settled() == {digest for digest, standing in stands.items() if not standing.owed}
 
 
 # --- what is open --------------------------------------------------------------------------------------------------
@@ -354,25 +386,72 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
             Ledger(path, readonly=readonly)
         assert str(caught.value) == (
             f"{path}: file is not a database; a ledger is an SQLite file that `sweep run` wrote: "
-            "move the file away to start anew, the images stay in images/"
+            f"`sweep rescue {tmp_path}` saves what can still be read"
         )
 
 
-def test_a_damaged_ledger_is_refused_in_words(tmp_path: Path) -> None:
+def damage(path: Path, start: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(data)
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """Return the path of a ledger of many pages."""
     path = tmp_path / "ledger.sqlite"
-    with Ledger(path) as ledger:
+    with Ledger(path) as ledger, ledger.together():
         for number in range(200):
             cell = Cell(digest=f"{number:064}", coordinates={}, request=REQUEST)
             ledger.finish(ledger.begin(cell, now=1.0), MADE, now=2.0)
-    data = bytearray(path.read_bytes())
-    data[4096:] = b"\x5a" * (len(data) - 4096)
-    path.write_bytes(data)
-    with Ledger(path, readonly=True) as damaged, pytest.raises(RunFolderError) as caught:
-        damaged.standings()
-    assert str(caught.value) == (
-        f"{path}: database disk image is malformed; a ledger is an SQLite file that `sweep run` wrote: "
-        "move the file away to start anew, the images stay in images/"
+    return path
+
+
+def test_a_damaged_ledger_is_refused_in_words(long: Path) -> None:
+    damage(long, 4096, b"\x5a" * (long.stat().st_size - 4096))
+    said = (
+        f"{long}: database disk image is malformed; a ledger is an SQLite file that `sweep run` wrote: "
+        f"`sweep rescue {long.parent}` saves what can still be read"
     )
+    with Ledger(long, readonly=True) as reader:
+        for read in (reader.standings, reader.gists, reader.open_attempts):
+            with pytest.raises(RunFolderError) as caught:
+                read()
+            assert str(caught.value) == said
+    before = long.read_bytes()
+    with pytest.raises(RunFolderError, match="saves what can still be read"):
+        Ledger(long)
+    assert long.read_bytes() == before
+
+
+def test_damage_that_no_query_would_meet_is_found_before_anything_is_written(long: Path) -> None:
+    last = long.stat().st_size - 4096
+    damage(long, last, bytes(4096))
+    with Ledger(long, readonly=True) as reader:
+        assert reader.open_attempts() == []
+    before = long.read_bytes()
+    with pytest.raises(RunFolderError, match=r"sweep rescue .* saves what can still be read"):
+        Ledger(long)
+    assert long.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        (b"made", "'mxde' is not a valid State"),
+        (b'{"seed": 7', "Expecting ',' delimiter: line 1 column 11 (char 10)"),
+    ],
+)
+def test_a_row_that_holds_what_no_ledger_holds_is_damage(place: bytes, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        tried(ledger, MADE)
+    data = path.read_bytes()
+    at = data.rindex(place)
+    damage(path, at, {b"made": b"mxde"}.get(place, b'{"seed": 7;'))
+    with Ledger(path, readonly=True) as reader, pytest.raises(RunFolderError) as caught:
+        reader.standings()
+    assert str(caught.value).startswith(f"{path}: {found}; a ledger is an SQLite file that `sweep run` wrote: ")
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
@@ -387,18 +466,107 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("writer", "wrote"), [("", ""), ("sweeprunner 9.1.0", ", sweeprunner 9.1.0 wrote it")])
+def test_a_newer_version_is_refused_and_stays_as_it_is(writer: str, wrote: str, tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     Ledger(path).close()
     newer = sqlite3.connect(path)
     newer.execute(f"PRAGMA user_version = {LEDGER_VERSION + 1}")
     newer.close()
+    before = path.read_bytes()
+    for readonly in (True, False):
+        with pytest.raises(RunFolderError) as caught:
+            Ledger(path, readonly=readonly, writer=writer)
+        assert str(caught.value) == (
+            f"{path}: the ledger has version {LEDGER_VERSION + 1}{wrote}; this sweep reads versions 1 to {LEDGER_VERSION}: "
+            "use the sweep that wrote it, or run into another folder"
+        )
+    assert path.read_bytes() == before
+
+
+def test_a_ledger_that_is_deleted_while_it_is_open_is_missed_when_it_closes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(path)
+    path.unlink()
     with pytest.raises(RunFolderError) as caught:
-        Ledger(path)
+        ledger.close()
     assert str(caught.value) == (
-        f"{path}: the ledger has version {LEDGER_VERSION + 1}; this sweep reads version {LEDGER_VERSION}: "
-        "use the sweep that wrote it, or run into another folder"
+        f"{path}: the file was moved or deleted while it was written to; a run needs it in its place: "
+        "put it back and run again"
     )
+
+
+# --- earlier versions ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def first_version(tmp_path: Path, root: Path) -> Path:
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript((root / "tests/ledgers/version-1.sql").read_text())
+    return path
+
+
+def check_first_version(ledger: Ledger) -> None:
+    picture = Picture(sha256="dd", width=64, height=32, size=100)
+    request = Request(endpoint="text2img", parameters={"prompt": "a house", "seed": 3}, repeat=0)
+    assert ledger.standings() == {
+        "aa": Standing(state=State.MADE, attempts=1, seconds=1.5, seed=1, answer={"seed": 1}, pictures=(picture,)),
+        "bb": Standing(state=State.FAILED, attempts=1, reason="queue full", concern=Concern.LATER),
+        "cc": Standing(state=State.PENDING, attempts=1),
+    }
+    assert ledger.open_attempts() == [
+        OpenAttempt(id=3, cell="cc", request=request, queued=Queued(remote_id="73"), begun=12.0)
+    ]
+    assert ledger.changes() == []
+
+
+def test_a_ledger_of_the_first_version_reads_and_stays_as_it_is(first_version: Path) -> None:
+    before = first_version.read_bytes()
+    with Ledger(first_version, readonly=True) as reader:
+        check_first_version(reader)
+    assert first_version.read_bytes() == before
+    assert [path.name for path in first_version.parent.iterdir()] == ["ledger.sqlite"]
+
+
+def test_a_ledger_of_the_first_version_is_brought_to_this_one_with_every_row(first_version: Path) -> None:
+    with Ledger(first_version) as writer:
+        check_first_version(writer)
+        attempt = writer.begin(CELL, now=30.0, track_id="mine")
+        writer.change(Change(at=1.0, concurrency=2, reason="start"))
+    with Ledger(first_version, readonly=True) as reader:
+        assert [found.track_id for found in reader.open_attempts()] == ["", "mine"]
+        assert (attempt, len(reader.changes())) == (4, 1)
+
+
+def shape(path: Path) -> list[object]:
+    with closing(sqlite3.connect(path)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = [sorted(row[1:] for row in database.execute(f"PRAGMA table_info({table})")) for table in tables]
+        others = database.execute("SELECT name, tbl_name FROM sqlite_master WHERE type <> 'table' ORDER BY name")
+        return [sorted(zip(tables, columns, strict=True)), others.fetchall()]
+
+
+def test_a_ledger_that_was_brought_here_is_shaped_as_a_new_one(first_version: Path, tmp_path: Path) -> None:
+    Ledger(first_version).close()
+    Ledger(tmp_path / "new.sqlite").close()
+    assert shape(first_version) == shape(tmp_path / "new.sqlite")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_crash_while_a_ledger_is_brought_here_leaves_the_earlier_version(
+    step: int, first_version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements = [f"{part};" for part in MIGRATIONS[1].split(";") if part.strip()]
+    broken = "".join([*statements[: step - 1], "SELECT no_such_function();", *statements[step - 1 :]])
+    monkeypatch.setitem(MIGRATIONS, 1, broken)
+    before = shape(first_version)
+    with pytest.raises(RunFolderError, match="no such function"):
+        Ledger(first_version)
+    assert shape(first_version) == before
+    monkeypatch.undo()
+    with Ledger(first_version) as writer:
+        check_first_version(writer)
 
 
 def test_a_ledger_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:

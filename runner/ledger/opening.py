@@ -1,4 +1,4 @@
-"""One SQLite file is opened, checked and closed."""
+"""One SQLite file is opened, checked, brought to this version and closed."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -66,6 +66,20 @@ BEGIN SELECT RAISE(ABORT, 'a cell is never deleted'); END;
 """
 
 
+MIGRATIONS = {
+    1: """
+ALTER TABLE attempts ADD COLUMN track_id TEXT NOT NULL DEFAULT '';
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    concurrency INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+""",
+}
+"""What makes of a ledger of each earlier version one of the next. Released ones are never edited."""
+
+
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
     """Say what SQLite complains of in words for the user; a refusal to rewrite is the caller's mistake and stays."""
@@ -74,30 +88,53 @@ def in_words(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
+            raise damaged(path, error) from error  # a table that is not there, a text that is no UTF-8
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_DBMOVED:
+            raise RunFolderError(
+                f"{path}: the file was moved or deleted while it was written to; a run needs it in its place: "
+                "put it back and run again"
+            ) from error
         raise RunFolderError(
             f"{path}: {error}; the disk must have room and the folder must be writable: "
             "make it so and run again, nothing is lost"
         ) from error
     except sqlite3.DatabaseError as error:
-        raise RunFolderError(
-            f"{path}: {error}; a ledger is an SQLite file that `sweep run` wrote: "
-            "move the file away to start anew, the images stay in images/"
-        ) from error
+        raise damaged(path, error) from error
 
 
-def open_ledger(path: Path, *, readonly: bool) -> sqlite3.Connection:
+def damaged(path: Path, found: object) -> RunFolderError:
+    """Return the error for a ledger that does not read as one."""
+    return RunFolderError(
+        f"{path}: {found}; a ledger is an SQLite file that `sweep run` wrote: "
+        f"`sweep rescue {path.parent}` saves what can still be read"
+    )
+
+
+def open_ledger(path: Path, *, readonly: bool, writer: str = "") -> sqlite3.Connection:
     """Open a ledger; create it unless `readonly`. One that a crash left empty reads as one without attempts.
 
+    One of an earlier version becomes one of this version, all of it or nothing; for a reader, in memory alone. Whoever
+    writes has the whole file looked at first (0.1 s for 100,000 cells): writing to a damaged file damages it further.
+
+    Args:
+        path: the file.
+        readonly: whether nothing may be written.
+        writer: which sweep wrote it, for the message when this one cannot read it; empty when that is not known.
+
     Raises:
-        RunFolderError: the file is no ledger, is damaged, cannot be opened, or another version wrote it.
+        RunFolderError: the file is no ledger, is damaged, cannot be opened, or a newer version wrote it.
     """
     with in_words(path):
         database = _connect(path, readonly=readonly)
         try:
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if not version and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
-                return _begun(database, readonly=readonly)
-            _check(version, path)
+            version = version_of(database, path, writer)
+            if readonly:
+                return database if version == LEDGER_VERSION else _copied(database, version)
+            _look(database, path)
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            _bring(database, version)
         except BaseException:
             database.close()
             raise
@@ -118,11 +155,7 @@ def close_ledger(database: sqlite3.Connection) -> None:
 
 def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     address = path.resolve().as_uri() + ("?mode=ro" if readonly else "")
-    database = _configured(sqlite3.connect(address, uri=True, check_same_thread=False))
-    if not readonly:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-    return database
+    return _configured(sqlite3.connect(address, uri=True, check_same_thread=False))
 
 
 def _configured(database: sqlite3.Connection) -> sqlite3.Connection:
@@ -131,22 +164,40 @@ def _configured(database: sqlite3.Connection) -> sqlite3.Connection:
     return database
 
 
-def _begun(empty: sqlite3.Connection, *, readonly: bool) -> sqlite3.Connection:
-    database = empty
-    if readonly:
-        empty.close()
-        database = _configured(sqlite3.connect(":memory:"))
-    database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {LEDGER_VERSION}; COMMIT;")
-    return database
-
-
-def _check(version: int, path: Path) -> None:
-    if version == 0:
+def version_of(database: sqlite3.Connection, path: Path, writer: str) -> int:
+    """Return a ledger's version, 0 for a file that is still empty."""
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if not version and database.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise RunFolderError(
             f"{path}: an SQLite file, and no ledger; a ledger is what `sweep run` writes: run into another folder"
         )
-    if version != LEDGER_VERSION:
+    if version > LEDGER_VERSION:
+        wrote = f", {writer} wrote it" if writer else ""
         raise RunFolderError(
-            f"{path}: the ledger has version {version}; this sweep reads version {LEDGER_VERSION}: "
+            f"{path}: the ledger has version {version}{wrote}; this sweep reads versions 1 to {LEDGER_VERSION}: "
             "use the sweep that wrote it, or run into another folder"
         )
+    return version
+
+
+def _look(database: sqlite3.Connection, path: Path) -> None:
+    found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise damaged(path, " ".join(found.split()))
+
+
+def _bring(database: sqlite3.Connection, version: int) -> None:
+    """Make a ledger of this version of one of an earlier version or of an empty file, in one transaction."""
+    if version == LEDGER_VERSION:
+        return
+    steps = "".join(MIGRATIONS[earlier] for earlier in range(version, LEDGER_VERSION)) if version else SCHEMA
+    database.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {LEDGER_VERSION}; COMMIT;")
+
+
+def _copied(database: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """Return what a file that must stay as it is holds, in memory and as this version has it."""
+    copy = _configured(sqlite3.connect(":memory:", check_same_thread=False))
+    database.backup(copy)
+    database.close()
+    _bring(copy, version)
+    return copy

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 
 from runner.canon import spell
 from runner.nouns import Concern, Failed, Made, Outcome, Picture, Refused, Request, State, Unknown
@@ -42,6 +43,30 @@ PENDING = Standing(state=State.PENDING)
 """How a cell stands that was never tried."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gist:
+    """How one cell stands in brief: what counting and sending need of a `Standing`. Equal ones are one object.
+
+    Attributes:
+        owed: whether running again should try.
+        images: how many there are.
+        reused: whether they were taken from an earlier run.
+    """
+
+    state: State
+    owed: bool
+    images: int
+    reused: bool
+
+
+GISTS = """
+SELECT cell, coalesce(state, 'pending') AS state, concern, reused_from IS NOT NULL AS reused,
+    (SELECT count(*) FROM pictures p WHERE p.attempt = a.id) AS pictures
+FROM attempts a ORDER BY id
+"""
+"""Of each attempt what a gist is made of, the oldest first."""
+
+
 def standing_of(rows: list[sqlite3.Row], pictures: Mapping[int, tuple[Picture, ...]]) -> Standing:
     """Return how a cell stands by its attempts, the oldest first: the latest one that made it, or else the latest."""
     made = [row for row in rows if row["state"] == State.MADE]
@@ -59,6 +84,13 @@ def standing_of(rows: list[sqlite3.Row], pictures: Mapping[int, tuple[Picture, .
         pictures=pictures.get(row["id"], ()),
         reused_from=row["reused_from"] or "",
     )
+
+
+@cache
+def gist_of(state: str, concern: str | None, images: int, *, reused: bool) -> Gist:
+    """Return what the attempt that counts says of its cell."""
+    standing = Standing(state=State(state), concern=Concern(concern) if concern else None)
+    return Gist(state=standing.state, owed=standing.owed, images=images, reused=reused)
 
 
 def outcome_row(outcome: Outcome) -> dict[str, object]:
