@@ -3,9 +3,10 @@
 What needs pandas is imported where it is used: checking and planning a file should not wait for it.
 """
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,15 +14,16 @@ from typing import TYPE_CHECKING, Literal
 
 from runner import document
 from runner.errors import Complaint, InputError, RunFolderError
-from runner.execute import Bench, Event, Stop, execute, settle, unwatched
+from runner.execute import Bench, Event, Step, Stop, execute, settle, unwatched
 from runner.folder import RunFolder
 from runner.ledger import PENDING, Ledger, Standing
-from runner.nouns import Address, Cell, Limits, Rule
+from runner.nouns import Address, Cell, Limits, Rule, State
 from runner.pace import Budget, Clock
 from runner.plan import Plan, make
 from runner.plan.rules import meets
 from runner.provenance import provenance, stamp
 from runner.receiver import Webhook
+from runner.reuse import NOWHERE, Places, Shelf, batches, present, reuse
 from runner.target import open_target, provider_of
 
 if TYPE_CHECKING:
@@ -35,12 +37,20 @@ class Choice:
     Attributes:
         only: a rule over axes and parameters; other cells stay pending.
         limit: at most so many requests, beside the experiment's own limits.
-        fresh: send cells that are made already too; their earlier pictures stay in the ledger.
+        fresh: send cells that are made already too, here or in an earlier run; their earlier pictures stay in the ledger.
+        earlier: where to look for runs that made some of them.
+        states: send the cells that stand so, in place of those that are missing.
     """
 
     only: Rule = field(default_factory=dict)
     limit: int | None = None
     fresh: bool = False
+    earlier: Places = field(default_factory=Places)
+    states: frozenset[State] = frozenset()
+
+
+def _unheard(_: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,7 @@ class Surroundings:
         clock: time and chance.
         environ: where key references are looked up.
         webhook: where a hosted service sends its answers; None fetches them alone.
+        note: is told a line of each earlier run that cannot be reused.
     """
 
     stop: Stop = field(default_factory=Stop)
@@ -60,6 +71,7 @@ class Surroundings:
     clock: Clock = field(default_factory=Clock)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     webhook: Webhook | None = None
+    note: Callable[[str], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +139,8 @@ async def sweep(
         folder.freeze(plan, provenance(plan.provider, started=clock.now()) | {"plan": plan.digest})
         for sha256, path in plan.experiment.inputs.items():
             folder.vault.keep_input(Path(path), sha256)
+        with _storing(folder):
+            await _reuse(plan, folder, ledger, choice, around)
         async with open_target(
             plan.experiment.target, load=folder.vault.load_input, environ=around.environ, webhook=around.webhook
         ) as target:
@@ -140,10 +154,46 @@ async def sweep(
             )
             with _storing(folder):
                 await settle(ledger.open_attempts(), bench, in_process=not plan.experiment.target.hosted)
-                await execute(_owed(plan, ledger, choice), bench, plan.experiment.execution, around.stop)
+                await execute(_owed(plan, ledger.standings(), choice), bench, plan.experiment.execution, around.stop)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)
     return Result(run=folder.path, counts=count(folder.path), sent=budget.requests, report=page, stop=around.stop)
+
+
+async def retry(
+    run: str | Path, states: Iterable[State], choice: Choice | None = None, surroundings: Surroundings | None = None
+) -> Result:
+    """Make new attempts for those cells of a run that stand in some states, and for no other.
+
+    The plan is the run's own, as it was frozen. What is unknown may have been made and paid for already.
+
+    Args:
+        run: the run folder.
+        states: failed, refused, unknown.
+        choice: which of these cells.
+        surroundings: as for `sweep`.
+
+    Raises:
+        RunFolderError: there is no run, another process writes to it, or other models stand where its own did.
+    """
+    plan = retried(run)
+    chosen = replace(choice or Choice(), states=frozenset(states))
+    return await sweep(plan, run, chosen, surroundings)
+
+
+def retried(run: str | Path) -> Plan:
+    """Return the frozen plan of a run, whose cells can be asked for again.
+
+    Raises:
+        RunFolderError: there is none, or other models stand where those of the run did.
+    """
+    plan = RunFolder(Path(run)).plan()
+    if provider_of(plan.experiment.target) != plan.provider:
+        raise RunFolderError(
+            f"{run}: the models of the target {plan.provider.target} are others than when this run was planned; its cells "
+            "were asked of those: run the experiment file again"
+        )
+    return plan
 
 
 @contextmanager
@@ -158,14 +208,20 @@ def _storing(folder: RunFolder) -> Iterator[None]:
         ) from error
 
 
-def estimate(plan: Plan, run: str | Path) -> dict[str, int | float | None]:
+def estimate(
+    plan: Plan, run: str | Path, choice: Choice | None = None, note: Callable[[str], None] = _unheard
+) -> dict[str, int | float | None]:
     """Return what sending a plan into a run folder would mean: counts, and cost in the price's currency.
 
-    `requests` and `images` are what is still to send; `made` what the folder holds already. `cost` is None without a
-    price, `seconds` None without a rate: the least time that the rate allows.
+    `requests` and `images` are what is still to send; `made` what the folder holds already, `made_elsewhere` what
+    earlier runs do. `cost` is None without a price, `seconds` None without a rate: the least time that the rate allows.
+
+    Raises:
+        InputError: a place where earlier runs should lie holds none.
     """
-    standings = _standings(RunFolder(Path(run)))
-    missing = [cell for cell in plan.cells() if standings.get(cell.digest, PENDING).owed]
+    choice, standings = choice or Choice(), _standings(RunFolder(Path(run)))
+    elsewhere = _elsewhere(plan, standings, choice, Shelf(Path(run), _places(choice), note))
+    missing = [cell for cell in _owed(plan, standings, choice) if cell.digest not in elsewhere]
     images = sum(int(cell.request.parameters.get("samples") or 1) for cell in missing)
     price, rate = plan.experiment.price, plan.experiment.execution.rate
     return {
@@ -174,7 +230,8 @@ def estimate(plan: Plan, run: str | Path) -> dict[str, int | float | None]:
         "invalid": sum(plan.survey.invalid.values()),
         "duplicates": plan.survey.duplicates,
         "cells": plan.survey.cells,
-        "made": plan.survey.cells - len(missing),
+        "made": sum(standings.get(cell.digest, PENDING).state is State.MADE for cell in plan.cells()),
+        "made_elsewhere": len(elsewhere),
         "requests": len(missing),
         "images": images,
         "cost": None if price is None else round(images * price, 6),
@@ -269,10 +326,41 @@ def _limits(limits: Limits, choice: Choice) -> Limits:
     return replace(limits, requests=min(given, default=None))
 
 
-def _owed(plan: Plan, ledger: Ledger, choice: Choice) -> Iterator[Cell]:
-    standings = {} if choice.fresh else ledger.standings()
+async def _reuse(plan: Plan, folder: RunFolder, ledger: Ledger, choice: Choice, around: Surroundings) -> None:
+    """Take from earlier runs what they have made of the chosen cells."""
+    shelf = Shelf(folder.path, _places(choice), around.note)
+    if not shelf:
+        return
+    for batch in batches(_lacking(plan, ledger.standings(), choice)):
+        if around.stop:
+            return
+        for cell in await asyncio.to_thread(reuse, batch, shelf, ledger, folder.vault, now=around.clock.now()):
+            around.watch(Event(step=Step.REUSED, cell=cell.digest))
+
+
+def _places(choice: Choice) -> Places:
+    return NOWHERE if choice.fresh or choice.states else choice.earlier
+
+
+def _elsewhere(plan: Plan, standings: Mapping[str, Standing], choice: Choice, shelf: Shelf) -> set[str]:
+    """Return the digests of the cells that earlier runs have made, by the names of their files alone."""
+    if not shelf:
+        return set()
+    return {digest for batch in batches(_lacking(plan, standings, choice)) for digest in shelf.search(batch, present)}
+
+
+def _lacking(plan: Plan, standings: Mapping[str, Standing], choice: Choice) -> Iterator[Cell]:
+    """Yield the chosen cells that are not made, those too that are not owed: a run that has them is better than a no."""
     for cell in plan.cells():
-        if standings.get(cell.digest, PENDING).owed and _chosen(cell, choice.only):
+        if standings.get(cell.digest, PENDING).state is not State.MADE and _chosen(cell, choice.only):
+            yield cell
+
+
+def _owed(plan: Plan, standings: Mapping[str, Standing], choice: Choice) -> Iterator[Cell]:
+    for cell in plan.cells():
+        standing = standings.get(cell.digest, PENDING)
+        wanted = standing.state in choice.states if choice.states else choice.fresh or standing.owed
+        if wanted and _chosen(cell, choice.only):
             yield cell
 
 

@@ -13,7 +13,20 @@ from runner.schema.tables import attribute_table, scheduler_table
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "models" / "studio-tiny" / "README.md"])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = ("init", "validate", "plan", "schema", "run", "status", "report", "summary", "export", "serve", "doctor")
+COMMANDS = (
+    "init",
+    "validate",
+    "plan",
+    "schema",
+    "run",
+    "retry",
+    "status",
+    "report",
+    "summary",
+    "export",
+    "serve",
+    "doctor",
+)
 
 
 def help_of(*words: str) -> str:

@@ -17,6 +17,7 @@ class Step(StrEnum):
     SENT = "sent"
     WAITING = "waiting"
     FINISHED = "finished"
+    REUSED = "reused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
