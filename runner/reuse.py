@@ -37,6 +37,10 @@ class Places:
 NOWHERE = Places(siblings=False)
 
 
+def unheard(_: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Find:
     """A cell as an earlier run made it, and the name of the run that did: of a cell reused there, the first."""
@@ -52,7 +56,7 @@ Take = Callable[[RunFolder, Mapping[str, Standing]], set[str]]
 class Shelf:
     """Earlier runs, the one last written to first. A run that cannot be read is passed over, and said once."""
 
-    def __init__(self, run: Path, places: Places, note: Callable[[str], None]) -> None:
+    def __init__(self, run: Path, places: Places, note: Callable[[str], None] = unheard) -> None:
         """Find the runs.
 
         Args:

@@ -119,6 +119,6 @@ def test_a_run_whose_models_were_changed_since_is_not_added_to() -> None:
     done = sweep("retry", RUN, "--failed")
     assert done.code == 2
     assert done.err == (
-        "runs/cats: the models of the target sketch are others than when this run was planned; "
-        "its cells were asked of those: run the experiment file again\n"
+        "runs/cats: any of the target sketch is no longer what this run was planned with; "
+        "its cells were asked of that: run the experiment file again\n"
     )
