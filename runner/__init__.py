@@ -17,6 +17,7 @@ A test reads this drawing and holds the code to it.
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
     4  rescue      a damaged ledger becomes one that says what is certain
+    4  reuse       what an earlier run made is taken from there
     4  receiver*   the other end of a webhook: answers that come by themselves
     4  report      a table becomes one static folder
     3  client*     one request becomes images or a refusal: send, wait, fetch, download
@@ -46,10 +47,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.verbs import check, load, prepare, render, summarise, sweep
+    from runner.verbs import check, load, prepare, render, retry, summarise, sweep
 
 __version__ = version("sweeprunner")
-__all__ = ["__version__", "check", "load", "prepare", "render", "summarise", "sweep"]
+__all__ = ["__version__", "check", "load", "prepare", "render", "retry", "summarise", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

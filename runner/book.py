@@ -42,7 +42,7 @@ def _tile(placement: Placement, standing: Standing) -> Tile:
         state=standing.state,
         reason=standing.reason,
         attempts=standing.attempts,
-        reused=bool(standing.reused_from),
+        reused_from=standing.reused_from,
         seconds=standing.seconds,
         seed=standing.seed,
         request=placement.request,

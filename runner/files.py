@@ -18,7 +18,7 @@ def write_whole(path: Path, data: bytes) -> None:
         OSError: the disk is full, the folder is read-only.
     """
     changed = _make_folder(path.parent)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    part = _part(path)
     try:
         with part.open("wb") as file:
             file.write(data)
@@ -32,6 +32,27 @@ def write_whole(path: Path, data: bytes) -> None:
         sync_folder(folder)
 
 
+def share_whole(source: Path, path: Path) -> list[Path]:
+    """Give a file, which is never written to again, a second name; a copy where the file system cannot link.
+
+    Returns:
+        The folders to sync before the new name is durable: whoever shares many files syncs each folder once.
+
+    Raises:
+        OSError: the source cannot be read, the disk is full, the folder is read-only.
+    """
+    changed = _make_folder(path.parent)
+    part = _part(path)
+    try:
+        part.hardlink_to(source.resolve())
+        part.replace(path)
+    except OSError:
+        write_whole(path, source.read_bytes())
+    finally:
+        part.unlink(missing_ok=True)  # two names of one file do not replace each other
+    return changed
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable, where the system can (Windows cannot open a folder)."""
     if os.name == "nt":
@@ -41,6 +62,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -11,13 +11,14 @@
 import io
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from runner.canon import digest_bytes
 from runner.errors import ImageError, InputError, RunFolderError
-from runner.files import write_whole
+from runner.files import share_whole, sync_folder, write_whole
 from runner.nouns import Picture
 
 THUMBNAIL = 256
@@ -55,6 +56,38 @@ class Vault:
         write_whole(self.run / image_path(sha256, kind), data)
         write_whole(self.run / thumbnail_path(sha256), thumbnail(shown))
         return Picture(sha256=sha256, width=shown.width, height=shown.height, size=len(data), format=kind)
+
+    def adopt(self, pictures: Iterable[Picture], earlier: "Vault") -> set[str]:
+        """Take pictures from an earlier run; return the digests of those that are here now, on disk and synced.
+
+        A picture that is damaged or missing there is not taken: its bytes are held against its digest first.
+
+        Raises:
+            OSError: the disk is full, the folder is read-only.
+        """
+        changed: set[Path] = set()
+        taken = {picture.sha256 for picture in pictures if self._adopt(picture, earlier, changed)}
+        for folder in sorted(changed):
+            sync_folder(folder)
+        return taken
+
+    def _adopt(self, picture: Picture, earlier: "Vault", changed: set[Path]) -> bool:
+        """Take one picture and its thumbnail; add the folders to sync. What another's ledger says is never a path."""
+        if not DIGEST.fullmatch(picture.sha256) or picture.format.upper() not in FORMATS:
+            return False
+        place, small = image_path(picture.sha256, picture.format), thumbnail_path(picture.sha256)
+        try:
+            data = (earlier.run / place).read_bytes()
+        except OSError:
+            return False
+        if digest_bytes(data) != picture.sha256:
+            return False
+        changed.update(share_whole(earlier.run / place, self.run / place))
+        if (earlier.run / small).is_file():
+            changed.update(share_whole(earlier.run / small, self.run / small))
+        else:
+            write_whole(self.run / small, thumbnail(upright(decode(data)[0])))
+        return True
 
     def keep_input(self, path: Path, sha256: str) -> None:
         """Copy an experiment's initial image or mask into the run, so that the folder explains itself when moved.

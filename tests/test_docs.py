@@ -19,6 +19,7 @@ COMMANDS = (
     "plan",
     "schema",
     "run",
+    "retry",
     "pace",
     "status",
     "report",

@@ -1,5 +1,6 @@
 """A write happens whole or not at all."""
 
+import errno
 import os
 import resource
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.files import write_whole
+from runner.files import share_whole, write_whole
 
 OLD, NEW = b"old" * 1000, b"new" * 100_000
 
@@ -126,3 +127,24 @@ def test_a_path_below_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_whole(tmp_path / "file" / "below", NEW)
     assert (tmp_path / "file").read_bytes() == OLD
+
+
+def test_a_shared_file_is_one_file_with_two_names_and_replaces_what_was_there(tmp_path: Path) -> None:
+    write_whole(tmp_path / "first" / "image.png", NEW)
+    write_whole(tmp_path / "second" / "image.png", OLD)
+    for _ in range(2):
+        assert tmp_path / "second" in share_whole(tmp_path / "first" / "image.png", tmp_path / "second" / "image.png")
+        assert (tmp_path / "second" / "image.png").samefile(tmp_path / "first" / "image.png")
+    assert names(tmp_path / "second") == ["image.png"]
+
+
+def test_where_a_file_cannot_have_two_names_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    write_whole(tmp_path / "first" / "image.png", NEW)
+    share_whole(tmp_path / "first" / "image.png", tmp_path / "second" / "image.png")
+    assert (tmp_path / "second" / "image.png").read_bytes() == NEW
+    assert not (tmp_path / "second" / "image.png").samefile(tmp_path / "first" / "image.png")
+    assert names(tmp_path / "second") == ["image.png"]

@@ -148,7 +148,7 @@ def test_every_tile_reads_back_from_the_page(tmp_path: Path) -> None:
     axes = [axis("scheduler", ["A", "B", "C"]), axis("seed", [1, 2])]
     shown = list(tiles(axes, [painted(tmp_path, shade) for shade in range(3)]))
     shown[1] = replace(shown[1], state=State.REFUSED, reason="no", pictures=(), seconds=None, meta={})
-    shown[2] = replace(shown[2], coordinates={"scheduler": "B"}, reused=True, attempts=3)
+    shown[2] = replace(shown[2], coordinates={"scheduler": "B"}, reused_from="atlas", attempts=3)
     data = data_of(render(book(axes, shown)))
     digits = [numbers(each) for each in data["digits"]]
     assert digits == [[1, 1, 2, 2, 3, 3], [1, 2, 0, 2, 1, 2]]
@@ -157,7 +157,7 @@ def test_every_tile_reads_back_from_the_page(tmp_path: Path) -> None:
     assert read_records(data["facts"], digits)[:3] == [
         facts(shown[0]),
         facts(shown[1]) | {"state": "refused", "reason": "no", "milliseconds": None},
-        facts(shown[2]) | {"reused": True, "attempts": 3},
+        facts(shown[2]) | {"reused": "atlas", "attempts": 3},
     ]
 
 
@@ -180,7 +180,7 @@ def facts(shown: Any) -> dict[str, object]:
         "state": "made",
         "reason": "",
         "attempts": 1,
-        "reused": False,
+        "reused": "",
         "milliseconds": 500,
         "seed": shown.seed,
         "endpoint": "text2img",

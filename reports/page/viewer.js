@@ -189,7 +189,8 @@ function verdict(book, tile) {
   const state = STATES[book.states[tile]];
   const reason = book.fact(tile, 'reason');
   const line = make('p', { class: `verdict state-${state}` }, icon(state), make('strong', {}, state));
-  if (book.fact(tile, 'reused')) line.append(make('span', { class: 'quiet' }, ' reused from an earlier run'));
+  const earlier = book.fact(tile, 'reused');
+  if (earlier) line.append(make('span', { class: 'quiet' }, ` reused from ${earlier}`));
   return reason ? make('div', {}, line, make('p', { class: 'reason' }, reason)) : line;
 }
 

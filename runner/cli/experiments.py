@@ -2,14 +2,18 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runner.cli.app import app
 from runner.cli.words import complain, say, say_json, say_table
 from runner.errors import InputError
+
+if TYPE_CHECKING:
+    from runner.reuse import Places
 
 Files = Annotated[list[Path], typer.Argument(help="Experiment files.", metavar="FILE…", show_default=False)]
 File = Annotated[Path, typer.Argument(help="The experiment file.", metavar="FILE", show_default=False)]
@@ -19,6 +23,15 @@ Overrides = Annotated[
 ]
 Target = Annotated[
     str, typer.Option("--target", metavar="TARGET", help="embedded, sketch or a URL, in place of the file's target.")
+]
+Reuse = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--reuse", metavar="FOLDER", help="Take what is made already from this run, or runs, too. May repeat."
+    ),
+]
+NoReuse = Annotated[
+    bool, typer.Option("--no-reuse", help="Take nothing from earlier runs, not from those beside this one either.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="End with one JSON value for programs.")]
 
@@ -72,13 +85,16 @@ def plan(
     ] = None,
     overrides: Overrides = None,
     target: Target = "",
+    reuse: Reuse = None,
+    no_reuse: NoReuse = False,
     json: Json = False,  # typer's flag
 ) -> None:
     """Count what a file would send, and what it would cost; nothing is sent and nothing is written."""
-    from runner.verbs import estimate, prepare
+    from runner.verbs import Choice, estimate, prepare
 
     found = prepare(file, overrides or (), target=target)
-    facts = estimate(found, out or Path("runs") / found.experiment.name)
+    choice = Choice(earlier=places(reuse, no_reuse=no_reuse))
+    facts = estimate(found, out or Path("runs") / found.experiment.name, choice, complain)
     if json:
         say_json(facts)
         return
@@ -86,9 +102,24 @@ def plan(
     experiment = found.experiment
     say(f"{experiment.title or experiment.name} ({experiment.endpoint}, {experiment.target.name})")
     say_table("", ("axis", "values", ""), axes)
-    say_table("", ("", "count"), [(name, count) for name, count in facts.items() if isinstance(count, int | float)])
+    say_table("", ("", "count"), [(_said(name), count) for name, count in facts.items() if count is not None])
     for reason, count in found.survey.invalid.items():
         say(f"left out: {count}, {reason}")
+
+
+def places(reuse: Sequence[Path] | None, *, no_reuse: bool) -> "Places":
+    """Return where to look for what is made already. Raises InputError: the two flags contradict each other."""
+    from runner.reuse import Places
+
+    if reuse and no_reuse:
+        raise InputError(
+            f"--reuse {reuse[0]}: with --no-reuse nothing is taken from any run; leave one of the two flags out"
+        )
+    return Places(siblings=not no_reuse, elsewhere=tuple(reuse or ()))
+
+
+def _said(name: str) -> str:
+    return {"made_elsewhere": "already made elsewhere"}.get(name, name)
 
 
 @app.command()

@@ -49,6 +49,9 @@ class Progress:
         if event.step is Step.FINISHED and event.outcome is not None:
             self._counts[_word(event.outcome)] += 1
             self._live.update(self._task, advance=1, words=self._words())
+        elif event.step is Step.REUSED:
+            self._counts["reused"] += 1
+            self._live.update(self._task, advance=1, words=self._words())
         elif event.step is Step.WAITING:
             self._live.update(self._task, words=f"{self._words()}  waiting {event.delay:.0f} s")
         self._plainly()
@@ -60,7 +63,7 @@ class Progress:
             errors.print(f"{sum(self._counts.values())} of {self._cells} cells: {self._words()}")
 
     def _words(self) -> str:
-        done = sum(self._counts.values())
+        done = sum(count for word, count in self._counts.items() if word != "reused")
         rate = done / max(time.monotonic() - self._started, 1e-9)
         return "  ".join([*(f"{count} {word}" for word, count in self._counts.items()), f"{rate:.1f}/s"])
 

@@ -1,10 +1,11 @@
-"""Commands about run folders: run, status, report, summary, export."""
+"""Commands about run folders: run, retry, status, report, summary, export."""
 
 import asyncio
 import signal
 import sys
 import webbrowser
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.app import app
-from runner.cli.experiments import File, Json, Overrides, Target
+from runner.cli.experiments import File, Json, NoReuse, Overrides, Reuse, Target, places
 from runner.cli.words import complain, say, say_json, say_table
 from runner.errors import InputError
 
@@ -49,7 +50,11 @@ def run(  # one parameter a flag
         str, typer.Option("--only", metavar="EXPR", help="Send only these cells: 'scheduler=DDIMScheduler, seed=1|2'.")
     ] = "",
     limit: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="Send at most N requests.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make cells again that are made already.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make cells again that are made already, here or in an earlier run.")
+    ] = False,
+    reuse: Reuse = None,
+    no_reuse: NoReuse = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending to a hosted service.")] = False,
     webhook: Annotated[
         str,
@@ -66,25 +71,59 @@ def run(  # one parameter a flag
     show: Annotated[bool, typer.Option("--open", help="Open the page when done.")] = False,
     json: Json = False,
 ) -> None:
-    """Plan, send what is missing, write the table and the page. Running again continues."""
+    """Plan, send what is missing, write the table and the page. Running again continues.
+
+    What an earlier run of the same target and model has made is taken from there: runs beside the run folder are looked
+    through, and those that --reuse names.
+    """
     from runner.cli.only import parse_only
     from runner.verbs import Choice, estimate, prepare
 
     hook = _webhook(webhook, webhook_listen)
     plan = prepare(file, overrides or (), target=target)
     folder = out or Path("runs") / plan.experiment.name
+    earlier = places(reuse, no_reuse=no_reuse)
+    choice = Choice(only=parse_only(only, plan), limit=limit, fresh=fresh, earlier=earlier)
     if plan.experiment.target.hosted and not yes:
-        _ask(plan, estimate(plan, folder))
-    choice = Choice(only=parse_only(only, plan), limit=limit, fresh=fresh)
+        _ask("run", _spending(plan, estimate(plan, folder, choice)))
     result = _sweep(plan, folder, choice, hook, quiet=json)
-    if json:
-        say_json(_facts(result))
-    else:
-        _tell(result)
-        _tell_of_key(result, plan)
-    if show:
-        webbrowser.open(result.report.resolve().as_uri())
-    raise typer.Exit(_exit_code(result))
+    _end(result, plan, json=json, show=show)
+
+
+@app.command()
+def retry(
+    run: Run,
+    failed: Annotated[bool, typer.Option("--failed", help="Cells that could not be made.")] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Cells that the target said no to.")] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Cells whose answer never came; they may have been paid for already.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="Send at most N requests.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before sending to a hosted service, or what is unknown.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make new attempts for a run's failed, refused or unknown cells, and for no other; its plan is the frozen one."""
+    from runner.nouns import State
+    from runner.verbs import Choice, count, estimate, retried
+
+    flags = {State.FAILED: failed, State.REFUSED: refused, State.UNKNOWN: unknown}
+    states = frozenset(state for state, wanted in flags.items() if wanted)
+    if not states:
+        raise InputError("retry: no cells are named; add --failed, --refused or --unknown, or several of them")
+    plan, choice = retried(run), Choice(limit=limit, states=states)
+    spending = _spending(plan, estimate(plan, run, choice))
+    if not spending:
+        _tell_of_nothing(run, " or ".join(state.value for state in flags if state in states), json=json)
+        return
+    if not yes:
+        doubtful = count(run)["unknown"] if unknown else 0
+        if doubtful:
+            _ask("retry", f"{spending}; {doubtful} of these may have been made and paid for already")
+        elif plan.experiment.target.hosted:
+            _ask("retry", spending)
+    _end(_sweep(plan, run, choice, None, quiet=json), plan, json=json, show=False)
 
 
 @app.command()
@@ -160,6 +199,7 @@ def _sweep(plan: "Plan", folder: Path, choice: "Choice", webhook: "Webhook | Non
     from runner.verbs import Surroundings, sweep
 
     stop = Stop()
+    around = Surroundings(stop=stop, webhook=webhook, note=complain)
     with Progress(plan.survey.cells, quiet=quiet) as progress:
 
         async def sweeping() -> "Result":
@@ -167,7 +207,7 @@ def _sweep(plan: "Plan", folder: Path, choice: "Choice", webhook: "Webhook | Non
             loop = asyncio.get_running_loop()
             if task and sys.platform != "win32":
                 loop.add_signal_handler(signal.SIGINT, _interrupt, stop, task)
-            return await sweep(plan, folder, choice, Surroundings(stop=stop, watch=progress.watch, webhook=webhook))
+            return await sweep(plan, folder, choice, replace(around, watch=progress.watch))
 
         try:
             return asyncio.run(sweeping())
@@ -195,15 +235,49 @@ def _interrupt(stop: "Stop", task: "asyncio.Task[object]") -> None:
     complain("finishing what is in flight; press Ctrl-C again to stop at once")
 
 
-def _ask(plan: "Plan", facts: Mapping[str, object]) -> None:
-    """Before spending: say what will be sent and ask, or refuse where nobody can answer."""
-    cost = "" if facts["cost"] is None else f", for about {facts['cost']}"
-    said = f"{facts['requests']} requests ({facts['images']} images) to {plan.experiment.target.name}{cost}"
+def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:
+    """Say how a run ended, and exit with its code."""
+    if json:
+        say_json(_facts(result))
+    else:
+        _tell(result)
+        _tell_of_key(result, plan)
+    if show:
+        webbrowser.open(result.report.resolve().as_uri())
+    raise typer.Exit(_exit_code(result))
+
+
+def _spending(plan: "Plan", facts: Mapping[str, object]) -> str:
+    """Return what will be sent, in words; empty where that is nothing."""
     if not facts["requests"]:
+        return ""
+    cost = "" if facts["cost"] is None else f", for about {facts['cost']}"
+    requests, images = _counted(facts["requests"], "request"), _counted(facts["images"], "image")
+    return f"{requests} ({images}) to {plan.experiment.target.name}{cost}"
+
+
+def _counted(count: object, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _ask(command: str, said: str) -> None:
+    """Before spending: say what will be sent and ask, or refuse where nobody can answer."""
+    if not said:
         return
     if not sys.stdin.isatty():
-        raise InputError(f"run: {said}; nobody is here to confirm: add --yes")
+        raise InputError(f"{command}: {said}; nobody is here to confirm: add --yes")
     typer.confirm(f"Send {said}?", abort=True)
+
+
+def _tell_of_nothing(run: Path, states: str, *, json: bool) -> None:
+    """Say that no cell stands so; the run's counts are for programs."""
+    from runner.folder import RunFolder
+    from runner.verbs import count
+
+    if json:
+        say_json({"run": str(run), **count(run), "sent": 0, "report": str(RunFolder(run).report)})
+    else:
+        say(f"{run}: nothing to retry, no cell is {states}")
 
 
 def _facts(result: "Result") -> dict[str, object]:
@@ -221,6 +295,8 @@ def _tell(result: "Result") -> None:
 
     counts = result.counts
     parts = [f"{counts[name]} {name}" for name in ("made", "refused", "failed", "unknown", "pending") if counts[name]]
+    if counts["reused"]:
+        parts[0] += f" ({counts['reused']} reused from earlier runs)"
     say(f"{counts['planned']} cells: {', '.join(parts)}. {result.sent} requests sent, {counts['images']} images.")
     if result.stop.reason:
         by_limit = result.stop.cause is Cause.LIMIT  # whose reason is a sentence of its own

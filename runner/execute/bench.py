@@ -18,6 +18,7 @@ class Step(StrEnum):
     SENT = "sent"
     WAITING = "waiting"
     FINISHED = "finished"
+    REUSED = "reused"
     PACED = "paced"
 
 

@@ -9,8 +9,9 @@ other processes (`sweep status`) are welcome while a run writes. A writer that c
 ledger at rest is one file, which can be read where nothing can be written. It may be used from any one thread at a time.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,6 +218,12 @@ class Ledger:
     def settled(self) -> set[str]:
         """Return the digests of the cells that running again does not try."""
         return {cell for cell, gist in self.gists().items() if not gist.owed}
+
+    def made(self, digests: Iterable[str]) -> dict[str, Standing]:
+        """Return how those of some cells stand that are made, by digest: one look at the index, however many others."""
+        chosen = "WHERE a.state = 'made' AND a.cell IN (SELECT value FROM json_each(?))"
+        with self._snapshot():
+            return dict(self._standings(chosen, (json.dumps(list(digests)),)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

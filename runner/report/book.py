@@ -16,7 +16,7 @@ class Tile:
         state: how the cell stands.
         reason: why it was not made, in the words of the server or of this package; empty when there is none.
         attempts: how often it was tried.
-        reused: whether an earlier run made it.
+        reused_from: the earlier run that made it, empty when this one did.
         seconds: generation time as the server measured it, None when it does not say.
         seed: what the server used for the first picture, None when it does not say.
         request: what was asked.
@@ -31,7 +31,7 @@ class Tile:
     request: Request
     reason: str = ""
     attempts: int = 0
-    reused: bool = False
+    reused_from: str = ""
     seconds: float | None = None
     seed: int | None = None
     meta: Mapping[str, object] = field(default_factory=dict)

@@ -77,7 +77,7 @@ def _facts(tile: Tile) -> Mapping[str, object]:
         "state": tile.state.value,
         "reason": tile.reason,
         "attempts": tile.attempts,
-        "reused": tile.reused,
+        "reused": tile.reused_from,
         "milliseconds": None if tile.seconds is None else round(1000 * tile.seconds),
         "seed": tile.seed,
         "endpoint": tile.request.endpoint,

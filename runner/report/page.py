@@ -122,6 +122,6 @@ def _tally(tiles: Iterable[Tile]) -> _Tally:
     return _Tally(
         cells=len(cells),
         states=tuple((state.value, states[state]) for state in State if states[state]),
-        reused=sum(tile.reused for tile in cells),
+        reused=sum(bool(tile.reused_from) for tile in cells),
         pictures=sum(len(tile.pictures) for tile in cells),
     )

@@ -52,7 +52,9 @@ def test_the_viewer_shows_the_original_and_the_exact_request_and_answer(
 ) -> None:
     answer = {"seed": 77, "__proto__": "x", "nested": {"loss": [0.5]}}
     shown = [
-        tile(1, {"seed": "1"}, (pictures["large"],), meta=answer, attempts=3, reused=True, seconds=1.234, seed=77),
+        tile(
+            1, {"seed": "1"}, (pictures["large"],), meta=answer, attempts=3, reused_from="atlas", seconds=1.234, seed=77
+        ),
         tile(2, {"seed": "2"}, (pictures["wide"],)),
     ]
     page = visit(write(book([axis("seed", [1, 2])], shown), report()))
@@ -66,7 +68,7 @@ def test_the_viewer_shows_the_original_and_the_exact_request_and_answer(
     assert said == answer
     assert words(page, "#panel mark") == ['  "prompt": "picture 1",\n', '  "seed": 1\n']
     assert words(page, "#panel .facts dd")[:3] == ["77", "1.23 s", "3"]
-    assert words(page, "#panel .verdict") == ["made reused from an earlier run"]
+    assert words(page, "#panel .verdict") == ["made reused from atlas"]
 
 
 def test_copy_takes_the_exact_request(four: Path, visit: Visit) -> None:

@@ -1,0 +1,59 @@
+"""Which of a plan's cells a command is about."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from runner.ledger import PENDING, Gist, Standing
+from runner.nouns import Cell, Rule, State
+from runner.plan import Plan
+from runner.plan.rules import meets
+from runner.reuse import NOWHERE, Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which of a plan's cells to send now.
+
+    Attributes:
+        only: a rule over axes and parameters; other cells stay pending.
+        limit: at most so many requests, beside the experiment's own limits.
+        fresh: send cells that are made already too, here or in an earlier run; their earlier pictures stay in the ledger.
+        earlier: where to look for runs that made some of them.
+        states: send the cells that stand so, in place of those that are missing.
+    """
+
+    only: Rule = field(default_factory=dict)
+    limit: int | None = None
+    fresh: bool = False
+    earlier: Places = field(default_factory=Places)
+    states: frozenset[State] = frozenset()
+
+
+def places(choice: Choice) -> Places:
+    """Return where to look for what is made already: nowhere, if new attempts are what is asked for."""
+    return NOWHERE if choice.fresh or choice.states else choice.earlier
+
+
+def lacking(plan: Plan, standings: Mapping[str, Standing | Gist], choice: Choice) -> Iterator[Cell]:
+    """Yield the chosen cells that are not made, those too that are not owed: a run that has them is better than a no."""
+    for cell in plan.cells():
+        if standings.get(cell.digest, PENDING).state is not State.MADE and _chosen(cell, choice.only):
+            yield cell
+
+
+def owed(plan: Plan, standings: Mapping[str, Standing | Gist], choice: Choice) -> Iterator[Cell]:
+    """Yield the chosen cells that are to be sent."""
+    for cell in plan.cells():
+        standing = standings.get(cell.digest, PENDING)
+        wanted = standing.state in choice.states if choice.states else choice.fresh or standing.owed
+        if wanted and _chosen(cell, choice.only):
+            yield cell
+
+
+def _chosen(cell: Cell, rule: Rule) -> bool:
+    return all(meets(criterion, _said(cell, name)) for name, criterion in rule.items())
+
+
+def _said(cell: Cell, name: str) -> tuple[object, ...]:
+    found: list[object] = [cell.request.parameters[name]] if name in cell.request.parameters else []
+    return (*found, cell.coordinates[name]) if name in cell.coordinates else tuple(found)

@@ -1,0 +1,90 @@
+"""What a run folder holds: counts, table, page. What needs pandas is imported where it is used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from runner.errors import InputError
+from runner.folder import RunFolder
+from runner.ledger import Standing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def count(run: str | Path) -> dict[str, int]:
+    """Return how a run's cells stand now: planned, made, reused, refused, failed, unknown, pending, images."""
+    from runner import table
+
+    folder = RunFolder(Path(run))
+    return table.totals(folder.plan(), standings_of(folder))
+
+
+def load(run: str | Path) -> "pd.DataFrame":
+    """Return a run as a tidy DataFrame, one row an image at one place of the grid (see `runner.table.frame`)."""
+    from runner import table
+
+    folder = RunFolder(Path(run))
+    return table.frame(folder.plan(), standings_of(folder))
+
+
+def summarise(run: str | Path, by: Sequence[str]) -> "pd.DataFrame":
+    """Return what became of a run's cells for each value of some columns (see `runner.table.summary`).
+
+    Raises:
+        InputError: a column is not in the table.
+    """
+    from runner import table
+
+    try:
+        return table.summary(load(run), by)
+    except KeyError as error:
+        raise InputError(f"--by: {error.args[0]}") from error
+
+
+def exported(run: str | Path, form: Literal["csv", "jsonl", "parquet"]) -> bytes:
+    """Return a run's table as CSV (texts that a spreadsheet would take for formulas are quoted), JSONL or Parquet.
+
+    Raises:
+        InputError: Parquet is asked for and pyarrow is not installed.
+    """
+    from runner import table
+
+    found = load(run)
+    match form:
+        case "csv":
+            return table.spreadsheet_safe(found).to_csv(index=False).encode()
+        case "jsonl":
+            return found.to_json(orient="records", lines=True, force_ascii=False).encode()
+        case "parquet":
+            try:
+                return found.to_parquet(index=False)
+            except ImportError as error:
+                raise InputError(
+                    'export: parquet needs pyarrow; install it: pip install "sweeprunner[parquet]"'
+                ) from error
+
+
+def axes_of(run: str | Path) -> tuple[str, ...]:
+    """Return the names of a run's axes, in the order of the file."""
+    return tuple(axis.name for axis in RunFolder(Path(run)).plan().axes)
+
+
+def render(run: str | Path) -> Path:
+    """Write a run's table (results.csv) and page (report/index.html); return the page's path."""
+    from runner import report, table
+    from runner.book import book
+
+    folder = RunFolder(Path(run))
+    plan, standings = folder.plan(), standings_of(folder)
+    found = table.spreadsheet_safe(table.frame(plan, standings))
+    folder.write("results.csv", found.to_csv(index=False).encode())
+    return report.write(book(plan, standings, folder.manifest()), folder.report.parent)
+
+
+def standings_of(folder: RunFolder) -> dict[str, Standing]:
+    """Return how each cell stands that was tried, by digest; none before anything was sent."""
+    if not folder.ledger_path.is_file():
+        return {}
+    with folder.reading() as ledger:
+        return ledger.standings()
