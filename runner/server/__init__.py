@@ -11,13 +11,15 @@
     outside         links and webhooks, at public addresses alone
     reading         a request's JSON and images, with limits
     answers         how a route says no
+    faults          lies on purpose, for those who test their pipelines
 
 The app works behind any ASGI server, and without one: `httpx.ASGITransport` carries requests to it in the same process.
 Such a transport never runs the app's lifespan, so whoever opens it enters `running(app)`.
 """
 
 from runner.server.app import App, create_app, running
+from runner.server.faults import ABORT
 from runner.server.outside import Outside
 from runner.server.service import Settings
 
-__all__ = ["App", "Outside", "Settings", "create_app", "running"]
+__all__ = ["ABORT", "App", "Outside", "Settings", "create_app", "running"]

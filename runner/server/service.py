@@ -19,6 +19,7 @@ from runner.engine.warehouse import Warehouse
 from runner.nouns import ENDPOINTS, Concern, Endpoint, Queued, Ready, Refused, Request
 from runner.pace import Clock
 from runner.server.answers import Handler, Rejection, bad_request, refused, spoken
+from runner.server.faults import Faults
 from runner.server.generations import SEEDS, generations, not_applied
 from runner.server.hooks import Post
 from runner.server.jobs import Desk, Job, Order
@@ -60,6 +61,7 @@ class Settings:
         fetch_image: returns the bytes behind a link in a request, or raises DownloadError.
         post_hook: sends a webhook's JSON and returns the HTTP status.
         warehouse: where load_model, load_vae and delete_model work; None refuses them.
+        faults: how the server lies to its clients; None for the truth.
     """
 
     key: str = field(default="", repr=False)
@@ -74,6 +76,7 @@ class Settings:
     fetch_image: Callable[[str], Awaitable[bytes]] = OUTSIDE.fetch
     post_hook: Post = OUTSIDE.post
     warehouse: Warehouse | None = None
+    faults: Faults | None = None
 
 
 OWN_LINK = re.compile(r"/images/(?P<number>[0-9]{1,18})-(?P<place>[0-9])\.png")
