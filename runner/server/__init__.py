@@ -6,6 +6,7 @@
     openapi         the server's description, made from the schemas
     uploads         pictures that clients upload
     jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
+    tracks          what was accepted under which name of its sender's
     hooks           webhooks are told what became of their requests
     generations     a Request becomes what the engine is asked for
     outside         links and webhooks, at public addresses alone

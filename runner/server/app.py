@@ -76,6 +76,7 @@ def _routes(service: Service, house: House) -> list[Route]:
         **{endpoint: service.generate(endpoint) for endpoint in ENDPOINTS},
         **{name: getattr(house, name) for name in wire.HOUSEKEEPING},
         "fetch": service.fetch,
+        wire.FIND: service.fetch_by_track_id,
     }
     return [
         *(Route(path, answered(post), methods=["POST"]) for name, post in posts.items() for path in wire.ROUTES[name]),

@@ -122,13 +122,18 @@ def promised(payload: Payload, *, eta: float) -> Payload:
     """Return the promise that stands for an answer whose images are there already."""
     number = str(payload["id"])
     meta = payload.get("meta")
-    queued = Queued(remote_id=number, eta=eta)
-    return wire.processing(queued, meta=meta if isinstance(meta, Mapping) else {})
+    promise = wire.processing(Queued(remote_id=number, eta=eta), meta=meta if isinstance(meta, Mapping) else {})
+    return promise | _named(payload)
 
 
-def failed(message: str) -> Payload:
-    """Return the end of a request that comes to nothing."""
-    return wire.refusal(Refused(concern=Concern.CELL, message=message or FAILED), word="failed")
+def failed(payload: Payload, message: str) -> Payload:
+    """Return the end of a request that comes to nothing, instead of an answer."""
+    return wire.refusal(Refused(concern=Concern.CELL, message=message or FAILED), word="failed") | _named(payload)
+
+
+def _named(payload: Payload) -> dict[str, object]:
+    """Return the name by which its sender asked, if it did: an answer without it is not believed."""
+    return {name: payload[name] for name in ("track_id",) if name in payload}
 
 
 def without_images(payload: Payload) -> Payload | None:

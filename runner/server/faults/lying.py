@@ -138,7 +138,7 @@ class Lying:
         left = due - self.clock.elapsed()
         if left > 0:
             return answer.saying(lies.promised(payload, eta=ETA if math.isinf(left) else round(left, 1)))
-        return answer.saying(lies.failed(act.message)) if act is not None and act.ends == "failed" else answer
+        return answer.saying(lies.failed(payload, act.message)) if act is not None and act.ends == "failed" else answer
 
 
 class LyingAnswers:
@@ -227,7 +227,8 @@ def route_of(scope: Scope) -> str:
     if method == "GET":
         return ACCOUNT_PATH if path == ACCOUNT_PATH else "images" if path.startswith("/images/") else ""
     name = _NAMES.get(path) or _NAMES.get(f"{path.rpartition('/')[0]}/{{request_id}}", "")
-    return name if method == "POST" and (name in ENDPOINTS or name == "fetch") else ""
+    asks = "fetch" if name == wire.FIND else name
+    return asks if method == "POST" and (asks in ENDPOINTS or asks == "fetch") else ""
 
 
 async def heard(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Answer, bytes]:
