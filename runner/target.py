@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -29,7 +30,7 @@ from runner.errors import InputError
 from runner.nouns import Address, Provider
 from runner.receiver import MOST_SENDERS, Webhook, create_receiver
 from runner.schema import did_you_mean
-from runner.server import App, Outside, Settings, create_app, running
+from runner.server import ABORT, App, Outside, Settings, create_app, running
 from runner.shipped import shipped
 
 ENGINES = ("diffusion", "sketch")
@@ -220,10 +221,14 @@ async def serving(app: App, *, host: str = "127.0.0.1", port: int = 0, most: int
 
 
 class _Connection(H11Protocol):
-    """Uvicorn's connection, closed when it asks nothing: one that sends a byte at a time would be held for ever."""
+    """Uvicorn's connection, closed when it asks nothing: one that sends a byte at a time would be held for ever.
+
+    It offers the app the extension `runner.server.ABORT`, with which a server that lies on purpose drops a connection.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.app = _abortable(self.app, transport)
         self._head_due = self.loop.call_later(HEAD_SECONDS, self._close_if_silent)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -233,6 +238,14 @@ class _Connection(H11Protocol):
     def _close_if_silent(self) -> None:
         if self.cycle is None:
             self.transport.close()
+
+
+def _abortable(app: Any, transport: asyncio.Transport) -> Any:
+    async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        scope.setdefault("extensions", {})[ABORT] = transport.abort
+        await app(scope, receive, send)
+
+    return serve
 
 
 class _Server(uvicorn.Server):

@@ -25,7 +25,7 @@ from runner.pace import Clock
 from runner.schema import endpoint_schema
 from runner.server import Outside, Settings, create_app, running
 from runner.target import serving
-from runner.wire import HOUSEKEEPING
+from runner.wire import FIND, HOUSEKEEPING
 from tests.contracts.server import BODY, Recorder, ServerContract, until_done
 from tests.talking import in_process, talk
 
@@ -303,7 +303,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 KNOWN = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6).map(lambda odd: {**BODY, "init_image": "eA==", **odd})
-PATHS = st.sampled_from([*ENDPOINTS, *HOUSEKEEPING, "fetch", "fetch/1", "images/fetch/x"])
+PATHS = st.sampled_from([*ENDPOINTS, *HOUSEKEEPING, "fetch", "fetch/1", "images/fetch/x", FIND])
 
 
 @given(PATHS, KNOWN | JSON | st.dictionaries(TEXTS, JSON, max_size=4))

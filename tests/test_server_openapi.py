@@ -54,7 +54,7 @@ def test_it_has_every_route_and_every_parameter() -> None:
     paths = description()["paths"]
     base = wire.BASES[0]
     names = {path.removeprefix(f"{base}/") for path in paths if path.startswith(base)}
-    assert names == {*ENDPOINTS, *wire.HOUSEKEEPING, "fetch", "fetch/{request_id}"}
+    assert names == {*ENDPOINTS, *wire.HOUSEKEEPING, "fetch", "fetch/{request_id}", wire.FIND}
     assert set(HOUSE) == set(wire.HOUSEKEEPING)
     for endpoint in ENDPOINTS:
         body = paths[f"{base}/{endpoint}"]["post"]["requestBody"]["content"]["application/json"]["schema"]

@@ -45,7 +45,7 @@ def test_every_route_stands_under_every_base_and_fetch_takes_its_id_either_way()
         "/api/v6/images/fetch",
         "/api/v6/images/fetch/{request_id}",
     )
-    assert set(wire.ROUTES) == {*ENDPOINTS, *wire.HOUSEKEEPING, "fetch"}
+    assert set(wire.ROUTES) == {*ENDPOINTS, *wire.HOUSEKEEPING, "fetch", "fetch_by_track_id"}
 
 
 def test_a_body_is_the_parameters_and_the_key_with_null_for_a_seed_to_be_drawn() -> None:

@@ -52,10 +52,15 @@ def serve(
     allow_hub: Annotated[
         bool, typer.Option("--allow-hub", help="Let load_model download organisation/name from the model hub.")
     ] = False,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", metavar="FILE", help="Lie to clients as a YAML file says, to test them."),
+    ] = None,
 ) -> None:
     """Serve the endpoint over HTTP, for this or another program, until Ctrl-C."""
     from runner.engine.warehouse import Warehouse
     from runner.server import Outside, Settings, create_app
+    from runner.server.faults import load
     from runner.target import make_engines, serve_forever
 
     if not (key or no_key or host in LOOPBACK):
@@ -64,6 +69,7 @@ def serve(
             "everyone in"
         )
     _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
+    lies = load(faults) if faults else None
     outside = Outside(allow_private=allow_private)
     if allow_hub:
         os.environ.setdefault("HF_HUB_OFFLINE", "0")  # before what reads it is imported
@@ -75,14 +81,25 @@ def serve(
     except EngineError as error:  # before the first request, it is the command line that names what is not there
         raise InputError(str(error)) from error
     settings = Settings(
-        key=key, preload=models[0], fetch_image=outside.fetch, post_hook=outside.post, warehouse=warehouse
+        key=key,
+        preload=models[0],
+        fetch_image=outside.fetch,
+        post_hook=outside.post,
+        warehouse=warehouse,
+        faults=lies,
     )
     served = create_app(engines, settings)
 
     def started(url: str) -> None:
         complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
+        if faults:
+            complain(f"it lies as {faults} says; GET /faults tells what it did, and so does its end")
 
-    asyncio.run(serve_forever(served, host=host, port=port, started=started))
+    try:
+        asyncio.run(serve_forever(served, host=host, port=port, started=started))
+    finally:
+        if lies:
+            say_json(served.state.account.said())
 
 
 def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[Path], allow_hub: bool) -> None:

@@ -25,10 +25,14 @@ class Mailbox:
         self._expected: dict[str, asyncio.Queue[Mapping[str, object]]] = {}
 
     def expect(self, track_id: str = "") -> str:
-        """Return the `track_id` of a request about to be sent, drawn if none is given: from now on its answers are kept."""
+        """Return the `track_id` of a request about to be sent, drawn if none is given: its answers are kept from now on."""
         track_id = track_id or self._draw()
-        self._expected[track_id] = asyncio.Queue(MOST_LETTERS)
+        self._expected.setdefault(track_id, asyncio.Queue(MOST_LETTERS))
         return track_id
+
+    def expects(self, track_id: str) -> bool:
+        """Return whether answers to a request are kept."""
+        return track_id in self._expected
 
     def forget(self, track_id: str) -> None:
         """Expect nothing more for a request."""

@@ -49,6 +49,8 @@ class Patience:
         answer: for the answer to one POST that makes images.
         fetch: for the answer to one fetch.
         download: for one GET of a link, whole.
+        find: for a server to say what became of a request whose answer was lost, where it does not answer at once.
+        letter: from the sending of such a request to its webhook's answer, where the server cannot tell.
         link: for an image to appear at its link, which may say 404 for a while.
         shortest_poll, longest_poll: between two fetches, or two GETs of a link that is not there yet.
         largest_image: bytes of one image file.
@@ -57,6 +59,8 @@ class Patience:
     answer: float = 300.0
     fetch: float = 60.0
     download: float = 120.0
+    find: float = 30.0
+    letter: float = 300.0
     link: float = 180.0
     shortest_poll: float = 0.5
     longest_poll: float = 60.0
@@ -114,7 +118,8 @@ class Client:
     async def send(self, request: Request, *, track_id: str = "") -> Reply:
         """Send a request once and return what the server says to it.
 
-        With a mailbox it names a webhook, unless the request has one of its own.
+        With a mailbox it names a webhook, unless the request has one of its own. Where the answer is lost, the webhook
+        is still awaited until `find` was asked.
 
         Args:
             request: what to ask for.
@@ -134,8 +139,59 @@ class Client:
             reply = self._judge(await self._post(request.endpoint, fields, within=self._patience.answer))
             return replace(reply, track_id=track_id) if isinstance(reply, Queued) else reply
         finally:
-            if not isinstance(reply, Queued):
+            if not isinstance(reply, Queued | Unknown):
                 self.mailbox.forget(track_id)
+
+    def expect(self, request: Request, track_id: str) -> None:
+        """Keep what a webhook says about a request that an earlier process has sent, for `find` or `wait`."""
+        if self.mailbox is not None and not request.parameters.get("webhook"):
+            self.mailbox.expect(track_id)
+
+    async def find(self, track_id: str, *, age: float) -> Queued | Ready | Refused | None:
+        """Ask what became of a request whose answer was lost; None when the target cannot tell.
+
+        The server is asked first, for a while where it does not answer. Where it cannot tell and answers come by webhook,
+        one is awaited as long as a picture may take. "Never accepted" is a refusal that concerns *later*: nothing was
+        made, and what may come late under that name is not taken any more.
+
+        Args:
+            track_id: what the request was sent with; nobody else must have used it.
+            age: seconds since it was sent, or more.
+        """
+        found = None
+        try:
+            sent = self._clock.elapsed() - age
+            found = await self._found(track_id, sent) or await self._letter(track_id, sent)
+            return replace(found, track_id=track_id) if self.mailbox and isinstance(found, Queued) else found
+        finally:
+            if self.mailbox is not None and not isinstance(found, Queued):
+                self.mailbox.forget(track_id)
+
+    async def _found(self, track_id: str, sent: float) -> Queued | Ready | Refused | None:
+        """Ask the server, again where it does not answer."""
+        fields, give_up = wire.question(track_id, key=self._key), self._clock.elapsed() + self._patience.find
+        for tries in count():
+            answer = await self._post(wire.FIND, fields, within=self._patience.fetch)
+            if isinstance(answer, _Heard) and wire.repeats(answer.payload, track_id):
+                age = self._clock.elapsed() - sent  # by now: the server's memory is measured by now, too
+                return wire.found(answer.status, answer.headers, answer.payload, age=age, now=self._clock.now())
+            left = give_up - self._clock.elapsed()
+            if not _passing(self._judge(answer)) or left <= 0:
+                return None
+            await self._clock.sleep(min(left, self._pause(tries)))
+        return None
+
+    async def _letter(self, track_id: str, sent: float) -> Queued | None:
+        """Wait for what a webhook says; the answer is left in the mailbox, for `wait`."""
+        left = sent + self._patience.letter - self._clock.elapsed()
+        if self.mailbox is None or not self.mailbox.expects(track_id) or left <= 0:
+            return None
+        letter = await self.mailbox.take(track_id, self._clock.sleep(left))
+        remote_id = wire.named(letter or {})
+        if letter is None or not remote_id:
+            return None
+        self.mailbox.deliver(letter)
+        return Queued(remote_id=remote_id)
 
     async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown:
         """Fetch what was accepted until the server says how it ended, or its webhook does.
@@ -316,6 +372,11 @@ class Client:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, _STRUCK_OUT) if self._key else text
+
+
+def _passing(reply: Reply) -> bool:
+    """Return whether an answer may be another one a moment later."""
+    return isinstance(reply, Unknown) or (isinstance(reply, Refused) and reply.concern is Concern.LATER)
 
 
 def _promised(queued: Queued, links: tuple[str, ...]) -> Ready | None:

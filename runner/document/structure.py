@@ -1,4 +1,4 @@
-"""Whether a tree has the shape that `schemas/experiment.schema.json` draws.
+"""Whether a tree has the shape that `schemas/experiment.schema.json` draws, or another schema that ships.
 
 A misspelt key is complained of once and then read as the key that it very likely means, so that what it holds is checked
 too and nothing is called missing. Whatever else does not fit is made `Unreadable`, and later stages step around it.
@@ -28,19 +28,19 @@ ABOUT_KEYS = ("required", "oneOf", "not", "minProperties", "dependentRequired")
 KEY_ADVICE = "write ${env:NAME} with the name of an environment variable; a key itself never stands in a file"
 
 
-def conform(tree: Fields, complaints: Complaints) -> Fields:
-    """Return the tree with every part that does not fit the schema complained of and made harmless."""
-    found = _errors(tree)
+def conform(tree: Fields, complaints: Complaints, *, schema: str = "experiment") -> Fields:
+    """Return the tree with every part that does not fit a shipped schema complained of and made harmless."""
+    found = _errors(tree, schema)
     robbed: set[Path] = set()
     while unknown := [error for error in found if error.validator == "additionalProperties"]:
         for error in unknown:
             tree = _without_unknown(tree, error, complaints, robbed)
-        found = _errors(tree)
+        found = _errors(tree, schema)
     for path, error in _first_of_each_path(found).items():
         node = _node(tree, path)
         if path not in robbed or error.validator not in ABOUT_KEYS:
             complaints.add(node.spot, _message(error, path))
-        tree = _fields(replaced(tree, path, _meant(node, error)))
+        tree = _fields(replaced(tree, path, _meant(node, error))) if path else tree
     return tree
 
 
@@ -54,8 +54,8 @@ def _meant(node: Node, error: ValidationError) -> Node:
     return Unreadable(node.spot)
 
 
-def _errors(tree: Fields) -> list[ValidationError]:
-    return [error for error in _validator().iter_errors(plain(tree)) if _concerns(tree, error)]
+def _errors(tree: Fields, schema: str) -> list[ValidationError]:
+    return [error for error in _validator(schema).iter_errors(plain(tree)) if _concerns(tree, error)]
 
 
 def _concerns(tree: Fields, error: ValidationError) -> bool:
@@ -149,6 +149,6 @@ def _only_known(validator: Any, known: Any, found: Any, schema: Mapping[str, Any
 
 
 @cache
-def _validator() -> Draft202012Validator:
+def _validator(schema: str) -> Draft202012Validator:
     worded = extend(Draft202012Validator, {"required": _required, "additionalProperties": _only_known})  # type: ignore[no-untyped-call]  # the stubs leave `extend` untyped
-    return worded(bundled("experiment"))  # type: ignore[no-any-return]  # `extend` returns a class that they call Any
+    return worded(bundled(schema))  # type: ignore[no-any-return]  # `extend` returns a class that they call Any

@@ -6,18 +6,21 @@
     openapi         the server's description, made from the schemas
     uploads         pictures that clients upload
     jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
+    tracks          what was accepted under which name of its sender's
     hooks           webhooks are told what became of their requests
     generations     a Request becomes what the engine is asked for
     outside         links and webhooks, at public addresses alone
     reading         a request's JSON and images, with limits
     answers         how a route says no
+    faults          lies on purpose, for those who test their pipelines
 
 The app works behind any ASGI server, and without one: `httpx.ASGITransport` carries requests to it in the same process.
 Such a transport never runs the app's lifespan, so whoever opens it enters `running(app)`.
 """
 
 from runner.server.app import App, create_app, running
+from runner.server.faults import ABORT
 from runner.server.outside import Outside
 from runner.server.service import Settings
 
-__all__ = ["App", "Outside", "Settings", "create_app", "running"]
+__all__ = ["ABORT", "App", "Outside", "Settings", "create_app", "running"]

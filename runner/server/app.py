@@ -11,6 +11,7 @@ from runner import wire
 from runner.engine import Engine
 from runner.nouns import ENDPOINTS
 from runner.server.answers import Handler, answered
+from runner.server.faults import Lying, LyingAnswers
 from runner.server.hooks import Hooks
 from runner.server.house import House
 from runner.server.jobs import Desk, Rules
@@ -28,7 +29,7 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
 
     Args:
         engines: make the pictures, one at a time each.
-        settings: the key, patience, the queue's length, memory.
+        settings: the key, patience, the queue's length, memory; with faults, `app.state.account` tells what it lied.
     """
     settings = settings or Settings()
     desk = Desk(
@@ -42,13 +43,18 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
         clock=settings.clock,
         draw_number=settings.draw_number,
     )
-    hooks = Hooks(post=settings.post_hook, payload=hook_payload, clock=settings.clock)
-    desk.finished = hooks.tell
+    lying = Lying(settings.faults, settings.clock) if settings.faults else None
+    post = lying.telling(settings.post_hook) if lying else settings.post_hook
+    hooks = Hooks(post=post, payload=hook_payload, clock=settings.clock)
+    desk.finished = lying.finished(hooks.tell) if lying else hooks.tell
     uploads = Uploads(memory=settings.memory, draw_number=settings.draw_number)
     service = Service(desk=desk, uploads=uploads, settings=settings)
     house = House(desk=desk, uploads=uploads, settings=settings)
     app = Starlette(routes=_routes(service, house), lifespan=running)
     app.state.desk, app.state.hooks = desk, hooks
+    if lying:
+        app.state.account = lying.account
+        app.add_middleware(LyingAnswers, lying=lying)
     return app
 
 
@@ -70,6 +76,7 @@ def _routes(service: Service, house: House) -> list[Route]:
         **{endpoint: service.generate(endpoint) for endpoint in ENDPOINTS},
         **{name: getattr(house, name) for name in wire.HOUSEKEEPING},
         "fetch": service.fetch,
+        wire.FIND: service.fetch_by_track_id,
     }
     return [
         *(Route(path, answered(post), methods=["POST"]) for name, post in posts.items() for path in wire.ROUTES[name]),

@@ -23,6 +23,7 @@ from runner.errors import EngineError, EngineLost
 from runner.nouns import Concern, Drawn, Generation, Refused, Verdict
 from runner.pace import Clock
 from runner.server.answers import Rejection, bad_request, engine_failed, logger
+from runner.server.tracks import Tracks
 
 FIRST_GUESS = 5.0
 """Seconds an image is taken to need before the first was measured."""
@@ -135,6 +136,7 @@ class Desk:
         """
         self.engines = tuple(engines)
         self.finished: Callable[[Job], None] = _nothing
+        self.tracks = Tracks(clock)
         self._rules = rules
         self._clock = clock
         self._draw_number = draw_number
@@ -163,6 +165,7 @@ class Desk:
         if self._arrived is not None:
             raise RuntimeError("the server runs already; its lifespan or running() starts it, not both")
         arrived = self._arrived = asyncio.Event()
+        self.tracks.begin()
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine") for _ in self.engines]
         workers = [
             asyncio.create_task(self._work(engine, arrived, thread))
@@ -193,14 +196,18 @@ class Desk:
         """Accept a request.
 
         Raises:
-            Rejection: too many wait already, or nothing is being made.
+            Rejection: too many wait already, nothing is being made, or its track_id was withdrawn.
         """
         if self._arrived is None:
             raise Rejection(Refused(concern=Concern.LATER, message="the server does not run; try again", status=503))
+        if self.tracks.is_withdrawn(order.track_id):
+            raise Rejection(_withdrawn())
         if self.waiting >= self._rules.limit + len(self.engines) - self._busy:
             raise Rejection(self._full())
         job = Job(number=self._draw_number(), order=order, samples=len(order.generations))
         self._unfinished[job.number] = job
+        if order.track_id:
+            self.tracks.note(order.track_id, job.number)
         self._queue.extend((job, place) for place in range(job.samples))
         self._arrived.set()
         return job
@@ -357,6 +364,14 @@ class Desk:
             status=429,
             retry_after=wait,
         )
+
+
+def _withdrawn() -> Refused:
+    message = (
+        "track_id: its sender asked about this request before it came and was told that it would not be taken; "
+        "send it under another track_id"
+    )
+    return Refused(concern=Concern.CELL, message=message, status=409)
 
 
 def _cost(generation: Generation) -> float:

@@ -51,8 +51,10 @@ HOUSE: Mapping[str, tuple[str, Node, tuple[str, ...]]] = {
 REFUSALS: Mapping[str, str] = {
     "400": "A request that fails however often it is sent; the message has every complaint.",
     "401": "Another key than the server's.",
-    "404": "Fetch: a request that was never made here, or is forgotten.",
+    "404": "Fetch: a request that was never made here, or is forgotten. By track_id: one that was never accepted.",
     "408": "The body did not arrive in time.",
+    "409": "The request's track_id was withdrawn before it came.",
+    "410": "By track_id: the request was accepted, and is forgotten.",
     "413": "The body is too large.",
     "429": "The queue is full; `retry_after` says how long.",
     "500": "A fault of the server, which it has logged.",
@@ -77,6 +79,7 @@ def description() -> Node:
             **{f"{wire.BASES[0]}/{name}": _post(_generation(name), "Reply") for name in ENDPOINTS},
             f"{wire.BASES[0]}/fetch": _post(_fetch(), "Reply"),
             f"{wire.BASES[0]}/fetch/{{request_id}}": _fetch_by_path(),
+            f"{wire.BASES[0]}/{wire.FIND}": _post(_find(), "Reply"),
             **{f"{wire.BASES[0]}/{name}": _post(_house(name), "Done") for name in wire.HOUSEKEEPING},
             "/images/{name}.png": {"get": _image()},
         },
@@ -116,6 +119,19 @@ def _house(name: str) -> Node:
 def _fetch() -> Node:
     said = {"request_id": {"type": ["integer", "string"]}}
     return {"operationId": "fetch", "summary": "What has become of a request.", "schema": _body(said, ("request_id",))}
+
+
+def _find() -> Node:
+    said = {"track_id": WORD, "withdraw": {"enum": ["yes", "no"], "default": "no"}}
+    return {
+        "operationId": wire.FIND,
+        "summary": (
+            "What has become of a request whose answer was lost, by the track_id that it was sent with. Where nothing was "
+            "accepted under that name, `remembers` says for how many seconds back that holds; with `withdraw: yes` it "
+            "also holds from now on, because the name is refused."
+        ),
+        "schema": _body(said, ("track_id",)),
+    }
 
 
 def _fetch_by_path() -> Node:
@@ -174,7 +190,14 @@ def _answers() -> Node:
         "future_links": links,
         "message": TEXT,
     }
-    no = {"status": {"enum": ["error", "failed"]}, "message": TEXT, "retry_after": {"type": "number"}}
+    no = {
+        "status": {"enum": ["error", "failed"]},
+        "message": TEXT,
+        "retry_after": {"type": "number"},
+        "track_id": TEXT,
+        "remembers": {"type": "number", "description": "seconds"},
+        "withdrawn": {"enum": ["yes", "no"]},
+    }
     return {
         "Success": _object(success | common),
         "Processing": _object(processing | common),

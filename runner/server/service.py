@@ -18,7 +18,8 @@ from runner.client import DownloadError
 from runner.engine.warehouse import Warehouse
 from runner.nouns import ENDPOINTS, Concern, Endpoint, Queued, Ready, Refused, Request
 from runner.pace import Clock
-from runner.server.answers import Handler, Rejection, bad_request, refused, spoken
+from runner.server.answers import Handler, Rejection, bad_request, spoken
+from runner.server.faults import Faults
 from runner.server.generations import SEEDS, generations, not_applied
 from runner.server.hooks import Post
 from runner.server.jobs import Desk, Job, Order
@@ -60,6 +61,7 @@ class Settings:
         fetch_image: returns the bytes behind a link in a request, or raises DownloadError.
         post_hook: sends a webhook's JSON and returns the HTTP status.
         warehouse: where load_model, load_vae and delete_model work; None refuses them.
+        faults: how the server lies to its clients; None for the truth.
     """
 
     key: str = field(default="", repr=False)
@@ -74,7 +76,11 @@ class Settings:
     fetch_image: Callable[[str], Awaitable[bytes]] = OUTSIDE.fetch
     post_hook: Post = OUTSIDE.post
     warehouse: Warehouse | None = None
+    faults: Faults | None = None
 
+
+LONGEST_TRACK_ID = 256
+"""Characters, as the schema of a request allows."""
 
 OWN_LINK = re.compile(r"/images/(?P<number>[0-9]{1,18})-(?P<place>[0-9])\.png")
 """The path of a picture that was made here, or uploaded."""
@@ -112,6 +118,26 @@ class Service:
             message = f"request_id: no request {said[:32]!r} is known here; it was never made, or is forgotten by now"
             raise Rejection(Refused(concern=Concern.CELL, message=message, status=404))
         return self._answer(job, http, word="failed")
+
+    async def fetch_by_track_id(self, http: HttpRequest) -> Response:
+        """Answer what became of a request whose own answer was lost; what was never accepted is not taken later."""
+        body = await read_body(http, key=self.settings.key)
+        track_id, withdraw = body.get("track_id"), body.get("withdraw", "no")
+        if not isinstance(track_id, str) or not 0 < len(track_id) <= LONGEST_TRACK_ID:
+            raise bad_request(f"track_id is required: a text of at most {LONGEST_TRACK_ID} characters")
+        if withdraw not in ("yes", "no"):
+            raise bad_request("withdraw must be yes or no")
+        number = self.desk.tracks.find(track_id)
+        if number is None:
+            if withdraw == "yes":
+                self.desk.tracks.withdraw(track_id)
+            withdrawn, reach = self.desk.tracks.is_withdrawn(track_id), round(self.desk.tracks.reach, 3)
+            return spoken(wire.never_accepted(track_id, remembers=reach, withdrawn=withdrawn), 404)
+        job = self.desk.find(number)
+        if job is None:
+            return spoken(wire.forgotten(track_id, number), 410)
+        payload, status = self._said(job, _base(http), word="failed")
+        return spoken(wire.told(payload, remote_id=str(number), track_id=track_id), status)
 
     async def image(self, http: HttpRequest) -> Response:
         """Answer a link: the picture, 404 as long as there is none, 410 when there never will be one."""
@@ -190,15 +216,18 @@ class Service:
             return
 
     def _answer(self, job: Job, http: HttpRequest, *, word: wire.Word) -> Response:
-        base = _base(http)
+        return spoken(*self._said(job, _base(http), word=word))
+
+    def _said(self, job: Job, base: str, *, word: wire.Word) -> tuple[dict[str, object], int]:
+        """Return the payload that says what became of a request, and its HTTP status."""
         if job.refused:
-            return refused(job.refused, word=word)
+            return wire.refusal(job.refused, word=word), job.refused.status or 500
         if job.done.is_set():
-            return spoken(_success(job, base))
+            return _success(job, base), 200
         links = () if job.order.encoded else _links(job, base)
         fetch_result = f"{base}{wire.BASES[0]}/fetch/{job.number}"
         queued = Queued(remote_id=str(job.number), eta=self.desk.eta(job), fetch_result=fetch_result)
-        return spoken(wire.processing(queued, meta=job.order.meta, future_links=links, tip=_tip(job)))
+        return wire.processing(queued, meta=job.order.meta, future_links=links, tip=_tip(job)), 200
 
 
 def hook_payload(job: Job) -> dict[str, object]:

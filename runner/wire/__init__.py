@@ -2,6 +2,7 @@
 
     requests    a Request becomes a JSON body, and a JSON body becomes a Request or complaints
     replies     an answer becomes a Reply, and a Reply becomes an answer
+    tracks      what became of a request whose answer was lost
     words       what an error's message is about
 
 Everything is a POST with a JSON body; the key travels in the body and nowhere else. An answer's `status` field counts
@@ -24,6 +25,7 @@ from runner.wire.replies import (
 )
 from runner.wire.requests import (
     BASES,
+    FIND,
     HOUSEKEEPING,
     IMAGES,
     ROUTES,
@@ -34,9 +36,11 @@ from runner.wire.requests import (
     fetch_paths,
     is_link,
 )
+from runner.wire.tracks import forgotten, found, named, never_accepted, question, repeats
 
 __all__ = [
     "BASES",
+    "FIND",
     "HOUSEKEEPING",
     "IMAGES",
     "ROUTES",
@@ -48,13 +52,19 @@ __all__ = [
     "decode_image",
     "encode_image",
     "fetch_paths",
+    "forgotten",
+    "found",
     "is_about",
     "is_link",
     "meta",
+    "named",
+    "never_accepted",
     "no_such_route",
     "objection",
     "processing",
+    "question",
     "refusal",
+    "repeats",
     "settled",
     "success",
     "told",

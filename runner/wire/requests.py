@@ -19,8 +19,11 @@ HOUSEKEEPING = (
 )
 """Routes that make no picture."""
 
+FIND = "fetch_by_track_id"
+"""The route that says what became of a request whose answer was lost."""
+
 ROUTES: Mapping[str, tuple[str, ...]] = {
-    **{name: tuple(f"{base}/{name}" for base in BASES) for name in (*ENDPOINTS, *HOUSEKEEPING)},
+    **{name: tuple(f"{base}/{name}" for base in BASES) for name in (*ENDPOINTS, *HOUSEKEEPING, FIND)},
     "fetch": tuple(f"{base}/fetch{tail}" for base in BASES for tail in ("", "/{request_id}")),
 }
 """Every path of each route. A result is fetched with `request_id` in the body or at the end of the path."""

@@ -158,7 +158,8 @@ class ServerContract:
             return [answer.status_code for answer in answers]
 
         # the image routes lack or do not take images, the model is known and the last, request 5 is not known
-        assert self.talk(say) == [*[400] * 3, *[200] * 8, *[400] * 3, 404, 404]
+        # nor is a track_id sent
+        assert self.talk(say) == [*[400] * 3, *[200] * 8, *[400] * 4, 404, 404]
 
     def test_each_attribute_reaches_the_engine_in_the_fields_own_types(self) -> None:
         asked = {
