@@ -31,6 +31,7 @@ A test reads this drawing and holds the code to it.
     2  ledger      what was asked and what came back; one writer
     2  lock        the lock that gives a run folder one writer, and who that is
     2  vault       bytes by their digest, thumbnails
+    1  carrier*    bytes to a host and back: what carries the requests of an httpx client
     1  schema      what an endpoint accepts: spelling, ranges, cross-field rules
     1  provenance  which versions, commit and machine made a run
     1  pace        when to send, how long to wait, when to stop: arithmetic with the clock passed in

@@ -21,6 +21,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runner import wire
+from runner.carrier import carrier
 from runner.client import Client, Mailbox
 from runner.engine import Engine
 from runner.engine.diffusion import DiffusionEngine
@@ -85,7 +86,8 @@ async def open_target(
     if address.hosted:
         key = resolve_key(address, environ)
         timeout = httpx.Timeout(ANSWER, connect=CONNECT)
-        async with httpx.AsyncClient(base_url=provider.target, timeout=timeout) as http, _receiving(webhook) as mailbox:
+        http_client = httpx.AsyncClient(base_url=provider.target, timeout=timeout, transport=carrier())
+        async with http_client as http, _receiving(webhook) as mailbox:
             client = Client(http, load=load, key=key)
             client.mailbox = mailbox
             yield Target(client=client, provider=provider)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from test_client import KEY, READY, REQUEST, SUCCESS, Script, Time, load, png, talk, wait
 
+from runner.carrier import Carrier
 from runner.client import Client, Patience, sending
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Unknown
 
@@ -55,7 +56,7 @@ class Liar:
 
 def sent_to(liar: Liar, say: Callable[[Client], Awaitable[Reply]] | None = None, **patience: float) -> Reply:
     async def session() -> Reply:
-        async with liar.listening() as url, httpx.AsyncClient(base_url=url) as http:
+        async with liar.listening() as url, httpx.AsyncClient(base_url=url, transport=Carrier()) as http:
             client = Client(http, load=load, key=KEY, patience=Patience(**patience))  # type: ignore[arg-type]  # seconds
             return await (say(client) if say else client.send(REQUEST))
 
@@ -115,7 +116,10 @@ def test_a_redirect_of_a_request_is_not_followed_so_the_key_stays_with_its_host(
         thief = Liar("200 OK", SAID)
         async with thief.listening() as elsewhere:
             liar = Liar(f"{status} Moved\r\nLocation: {elsewhere}/text2img\r\nContent-Length: 0", b"")
-            async with liar.listening() as url, httpx.AsyncClient(base_url=url, follow_redirects=True) as http:
+            async with (
+                liar.listening() as url,
+                httpx.AsyncClient(base_url=url, transport=Carrier(), follow_redirects=True) as http,
+            ):
                 return await Client(http, load=load, key=KEY).send(REQUEST), thief.heard
 
     for status in (301, 302, 307, 308):

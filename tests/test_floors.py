@@ -21,6 +21,7 @@ BIG = {
     "peft": {"engine", "studio"},
     "starlette": {"server", "receiver"},
     "uvicorn": {"target"},
+    "httptools": {"carrier"},
     "jsonschema": {"schema", "document"},
     "typer": {"cli", "studio"},
     "rich": {"cli"},
