@@ -506,3 +506,19 @@ def test_a_disk_that_is_full_ends_the_run_in_words_and_leaves_what_was_sent_to_t
             return [attempt.id for attempt in tools.ledger.open_attempts()]
 
     assert len(asyncio.run(sweeping())) <= 4 + 4 + DELIVERING
+
+
+def test_a_clock_on_the_wall_that_jumps_changes_nothing_but_the_record(tmp_path: Path) -> None:
+    time, jumps = Time(), random.Random(3)
+    clock = replace(time.clock(), now=lambda: 1e9 + jumps.uniform(-1e8, 1e8))
+
+    async def sweeping() -> tuple[list[State], Stop]:
+        stop = Stop()
+        async with bench(Server([busy, fault, processing, success]), tmp_path, limits=Limits(wall=3600)) as tools:
+            jumping = replace(tools, clock=clock, budget=Budget(Limits(wall=3600), price=None, started=time.seconds))
+            await execute([cell(number) for number in range(8)], jumping, Execution(concurrency=2), stop)
+            return [standing.state for standing in tools.ledger.standings().values()], stop
+
+    states, stop = asyncio.run(sweeping())
+    assert (states, stop.cause) == ([State.MADE] * 8, None)
+    assert time.seconds < 1060
