@@ -151,8 +151,8 @@ class Client:
         """Ask what became of a request whose answer was lost; None when the target cannot tell.
 
         The server is asked first, for a while where it does not answer. Where it cannot tell and answers come by webhook,
-        one is awaited as long as a picture may take. "Never accepted" is a refusal that concerns *later*: nothing was
-        made, and what may come late under that name is not taken any more.
+        one is awaited for some minutes, and the server is asked about what it names. "Never accepted" is a refusal that
+        concerns *later*: nothing was made, and what may come late under that name is not taken any more.
 
         Args:
             track_id: what the request was sent with; nobody else must have used it.
@@ -181,17 +181,23 @@ class Client:
             await self._clock.sleep(min(left, self._pause(tries)))
         return None
 
-    async def _letter(self, track_id: str, sent: float) -> Queued | None:
-        """Wait for what a webhook says; the answer is left in the mailbox, for `wait`."""
-        left = sent + self._patience.letter - self._clock.elapsed()
-        if self.mailbox is None or not self.mailbox.expects(track_id) or left <= 0:
-            return None
-        letter = await self.mailbox.take(track_id, self._clock.sleep(left))
-        remote_id = wire.named(letter or {})
-        if letter is None or not remote_id:
-            return None
-        self.mailbox.deliver(letter)
-        return Queued(remote_id=remote_id)
+    async def _letter(self, track_id: str, sent: float) -> Queued | Ready | Refused | None:
+        """Wait for what a webhook says, and ask the server about the request that it names: a name proves nothing."""
+        while self.mailbox is not None and self.mailbox.expects(track_id):
+            left = sent + self._patience.letter - self._clock.elapsed()
+            letter = await self.mailbox.take(track_id, self._clock.sleep(left)) if left > 0 else None
+            if letter is None:
+                return None
+            if remote_id := wire.named(letter):
+                queued = Queued(remote_id=remote_id)
+                match await self._fetch(queued):
+                    case Ready() as ready, _:
+                        return ready
+                    case Refused() as refused, True:
+                        return refused
+                    case Queued() | Unknown() | Refused(concern=Concern.LATER), _:
+                        return queued
+        return None
 
     async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown:
         """Fetch what was accepted until the server says how it ended, or its webhook does.

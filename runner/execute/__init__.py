@@ -6,7 +6,8 @@ order of writes is what a crash can rely on:
     begin (intent)  →  POST  →  accept (the server's name for it)  →  fetch  →  image on disk  →  finish
 
 A refusal concerns *later* (the cell is tried again, up to its number of attempts), *this cell* (an outcome), or *this
-run* (nothing more is sent). An answer that never came is `unknown` and is not sent again.
+run* (nothing more is sent). An answer that never came is asked about; where the target cannot tell, the outcome is
+`unknown` and nothing is sent again.
 """
 
 from runner.execute.bench import Bench, Event, Step, unwatched

@@ -1,13 +1,18 @@
-"""What an earlier process left open is closed."""
+"""What an earlier process left open is closed.
+
+> Invariant 1, what was accepted is fetched and never bought again. An attempt whose answer never came is asked about by the
+> track_id that was recorded before it was sent; where nobody can tell, it is unknown, and is not sent again.
+"""
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from runner.execute.bench import Bench
 from runner.execute.delivering import bring, follow
 from runner.execute.scribe import Scribe, scribe
 from runner.ledger import OpenAttempt
-from runner.nouns import Unknown
+from runner.nouns import Reply, Unknown
 
 AT_ONCE = 8
 """Attempts that are asked about at a time: each is a few fetches, and an image to download."""
@@ -16,24 +21,45 @@ AT_ONCE = 8
 async def settle(attempts: Iterable[OpenAttempt], bench: Bench, *, in_process: bool) -> None:
     """Close what an earlier process left open.
 
-    What was accepted is fetched. What was sent without an answer is unknown, unless the server ran inside that process
-    and stopped with it: then it certainly made nothing, and the cell is pending again.
+    What was accepted is fetched. What was sent without an answer is asked about, and is unknown where the target cannot
+    tell; unless the server ran inside that process and stopped with it: then it certainly made nothing, and the cell is
+    pending again. Webhooks are expected for all of them from the start.
+
+    Raises:
+        OSError: the disk is full, the folder is read-only; attempts that are still open stay so for the next run.
     """
-    room = asyncio.Semaphore(AT_ONCE)
-    async with scribe(bench.ledger) as record, asyncio.TaskGroup() as group:
-        for attempt in attempts:
-            await room.acquire()
-            task = group.create_task(_close(attempt, bench, record, in_process=in_process))
-            task.add_done_callback(lambda _: room.release())
+    left, room = list(attempts), asyncio.Semaphore(AT_ONCE)
+    for attempt in left:
+        if attempt.track_id and not in_process:
+            bench.client.expect(attempt.request, attempt.track_id)
+    try:
+        async with scribe(bench.ledger) as record, asyncio.TaskGroup() as group:
+            for attempt in left:
+                await room.acquire()
+                task = group.create_task(_close(attempt, bench, record, in_process=in_process))
+                task.add_done_callback(lambda _: room.release())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
 
 
 async def _close(attempt: OpenAttempt, bench: Bench, record: Scribe, *, in_process: bool) -> None:
-    now = bench.clock.now()
     if in_process:
-        await record.abandon(attempt.id, "the run was interrupted, and the server in its process with it", now=now)
-    elif attempt.queued is None:
-        message = "the run was interrupted before the answer came: it may have been made and paid for"
-        await record.finish(attempt.id, Unknown(message=message), now=now)
-    else:
-        outcome = await bring(await follow(attempt.queued, attempt.id, bench, record), bench)
-        await record.finish(attempt.id, outcome, now=bench.clock.now())
+        reason = "the run was interrupted, and the server in its process with it"
+        await record.abandon(attempt.id, reason, now=bench.clock.now())
+        return
+    reply = await _reply(attempt, bench)
+    outcome = await bring(await follow(reply, attempt.id, bench, record), bench)
+    await record.finish(attempt.id, outcome, now=bench.clock.now())
+
+
+async def _reply(attempt: OpenAttempt, bench: Bench) -> Reply:
+    """Return what the server said to a request, or says now that it is asked."""
+    if attempt.queued is not None:
+        return replace(attempt.queued, track_id=attempt.track_id)
+    age = bench.clock.now() - attempt.begun
+    found = None
+    if attempt.track_id and age >= 0:  # a clock that was set back says nothing about how long ago it was
+        found = await bench.client.find(attempt.track_id, age=age)
+    return found or Unknown(
+        message="the run was interrupted before the answer came: it may have been made and paid for"
+    )

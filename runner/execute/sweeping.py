@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from math import inf
 
+from runner.execute.asking import send
 from runner.execute.bench import Bench, Event, Step
 from runner.execute.delivering import bring, follow
 from runner.execute.scribe import Scribe, scribe
@@ -158,7 +159,7 @@ class _Sweep:
 
     async def asked(self, tried: Try, number: int, track_id: str) -> Ready | Refused | Unknown:
         """Send, follow, and learn from the answer what the pace should be."""
-        reply = await self.bench.client.send(tried.cell.request, track_id=track_id)
+        reply = await send(tried.cell.request, track_id, self.bench)
         answered = await follow(reply, number, self.bench, self.record)
         match answered:
             case Refused(concern=Concern.RUN):

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from runner.ledger import PENDING, Gist, Standing
+from runner.ledger import PENDING, Gist, Ledger, OpenAttempt, Standing
 from runner.nouns import Cell, Rule, State
 from runner.plan import Plan
+from runner.plan.identity import identify
 from runner.plan.rules import meets
 from runner.reuse import NOWHERE, Places
 
@@ -48,6 +49,13 @@ def owed(plan: Plan, standings: Mapping[str, Standing | Gist], choice: Choice) -
         wanted = standing.state in choice.states if choice.states else choice.fresh or standing.owed
         if wanted and _chosen(cell, choice.only):
             yield cell
+
+
+def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:
+    """Yield what an earlier process left open at this plan's target: another one knows nothing about it."""
+    for attempt in ledger.open_attempts():
+        if identify(attempt.request, plan.provider) == attempt.cell:
+            yield attempt
 
 
 def _chosen(cell: Cell, rule: Rule) -> bool:

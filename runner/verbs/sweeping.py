@@ -20,7 +20,7 @@ from runner.provenance import provenance, stamp
 from runner.receiver import Webhook
 from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
-from runner.verbs.choosing import Choice, lacking, owed, places
+from runner.verbs.choosing import Choice, lacking, left_open, owed, places
 from runner.verbs.reading import count, render
 
 
@@ -132,7 +132,7 @@ async def sweep(
             )
             with _storing(folder):
                 folder.forget_wish()
-                await settle(ledger.open_attempts(), bench, in_process=not plan.experiment.target.hosted)
+                await settle(left_open(plan, ledger), bench, in_process=not plan.experiment.target.hosted)
                 await execute(owed(plan, ledger.gists(), choice), bench, plan.experiment.execution, around.stop)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)

@@ -1,0 +1,176 @@
+"""Answers that are lost on real sockets: what can be asked is made once and never bought twice, what cannot is unknown."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+import runner
+from runner import wire
+from runner.folder import RunFolder
+from runner.pace import Clock
+from runner.plan import Plan
+from runner.receiver import webhook_at
+from runner.server import App, Outside, Settings, create_app
+from runner.server.faults import load
+from runner.target import open_target, serving
+from runner.verbs import Result, Surroundings, prepare, sweep
+from tests.contracts.server import Recorder
+
+EXPERIMENT = """
+name: lost
+target: {{url: "{url}"}}
+parameters: {{model_id: any, prompt: a red house, width: 256, height: 256, enhance_prompt: "no"{more}}}
+axes: {{seed: {{from: 1, to: {cells}, step: 1}}}}
+execution: {{concurrency: 4, attempts: 3}}
+"""
+
+LOST = """
+seed: 3
+faults:
+  - {kind: drop, every: 4}
+  - {kind: html, status: 502, every: 5}
+  - {kind: drop, when: mid_answer, every: 7}
+  - {kind: drop, when: before_accept, every: 3}
+  - {kind: drop, when: before_accept, route: fetch, first: 2}
+"""
+
+
+class Stage:
+    """A lying server on a socket and an experiment that it is the target of."""
+
+    def __init__(self, folder: Path, url: str, app: App) -> None:
+        self.folder, self.url, self.app = folder, url, app
+
+    def plan(self, *, cells: int = 24, more: str = "") -> Plan:
+        path = self.folder / "lost.yaml"
+        path.write_text(EXPERIMENT.format(url=self.url, cells=cells, more=more))
+        return prepare(path)
+
+    async def sweep(self, plan: Plan, **around: Any) -> Result:
+        clock = Clock(sleep=lambda seconds: asyncio.sleep(min(seconds, 0.01)))  # between two tries of a cell
+        return await sweep(plan, self.folder / "run", surroundings=Surroundings(clock=clock, **around))
+
+    @property
+    def account(self) -> dict[str, Any]:
+        said: dict[str, Any] = self.app.state.account.said()
+        return said
+
+
+def play(folder: Path, faults: str, scene: Callable[[Stage], Any], *, asks: bool = True, **options: Any) -> Any:
+    (folder / "faults.yaml").write_text(faults)
+
+    async def session() -> Any:
+        app = create_app(Recorder(), Settings(faults=load(folder / "faults.yaml"), **options))
+        async with asyncio.timeout(60), serving(app if asks else deaf(app)) as url:
+            return await scene(Stage(folder, url, app))
+
+    return asyncio.run(session())
+
+
+def deaf(app: App) -> Any:
+    """Return the app without the route by which it can be asked."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        asked = scope["type"] == "http" and scope["path"].endswith(wire.FIND)
+        await (PlainTextResponse("Not Found", 404) if asked else app)(scope, receive, send)
+
+    return answer
+
+
+def test_answers_that_are_lost_are_asked_about_and_everything_is_made_once(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        return (await stage.sweep(stage.plan())).counts, stage.account
+
+    counts, account = play(tmp_path, LOST, scene)
+
+    assert (counts["made"], counts["unknown"], counts["failed"], counts["pending"]) == (24, 0, 0, 0)
+    assert (account["requests_made"], account["pictures_made"], account["bought_twice"]) == (24, 24, 0)
+    assert all(fault["struck"] for fault in account["faults"])
+
+
+def test_where_the_target_cannot_be_asked_a_lost_answer_is_unknown_and_not_sent_again(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        first = await stage.sweep(plan := stage.plan())
+        heard = stage.account["heard"]["text2img"]
+        again = await stage.sweep(plan)
+        return first.counts, again.counts, again.sent, stage.account, heard
+
+    first, again, sent, account, heard = play(tmp_path, "faults: [{kind: drop, every: 4}]", scene, asks=False)
+
+    assert (first["made"], first["unknown"]) == (18, 6)
+    assert (again["made"], again["unknown"], sent) == (18, 6, 0)
+    assert (account["heard"]["text2img"], heard, account["bought_twice"]) == (24, 24, 0)
+    reasons = runner.load(tmp_path / "run").query("outcome == 'unknown'")["reason"]
+    assert reasons.str.endswith("it may have been made").all()
+
+
+def test_a_track_id_of_the_users_own_is_not_asked_about_for_it_names_many_requests(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        counts = (await stage.sweep(stage.plan(cells=4, more=", track_id: order-66"))).counts
+        return counts["made"], counts["unknown"], stage.account["heard"]
+
+    made, unknown, heard = play(tmp_path, "faults: [{kind: drop, every: 4}]", scene)
+    assert (made, unknown) == (3, 1)
+    assert "fetch" not in heard
+
+
+def test_a_lost_answer_is_made_up_for_by_the_webhook_where_the_target_cannot_be_asked(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    webhook = webhook_at(f"http://127.0.0.1:{port}/hook")
+
+    async def scene(stage: Stage) -> Any:
+        return (await stage.sweep(stage.plan(), webhook=webhook)).counts, stage.account
+
+    listed = "faults: [{kind: drop, every: 4}, {kind: webhook, how: forged}]"
+    post = Outside(allow_private=True).post
+    counts, account = play(tmp_path, listed, scene, asks=False, post_hook=post)
+
+    assert (counts["made"], counts["unknown"]) == (24, 0)
+    assert (account["requests_made"], account["bought_twice"]) == (24, 0)
+
+
+# --- after a crash ------------------------------------------------------------------------------------------------
+
+
+async def crashed(stage: Stage, plan: Plan, *, arrived: bool) -> None:
+    """Leave the run folder as a process does that was killed while it waited for the first cell's answer."""
+    cell = next(iter(plan.cells()))
+    folder = RunFolder(stage.folder / "run")
+    with folder.writing() as ledger:
+        folder.freeze(plan, {"plan": plan.digest})
+        async with open_target(plan.experiment.target, load=folder.vault.load_input, environ={}) as target:
+            await asyncio.sleep(0)
+            ledger.begin(cell, now=Surroundings().clock.now(), track_id="track-1")
+            if arrived:
+                await target.client.send(cell.request, track_id="track-1")
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_was_sent_before_a_crash_is_asked_about_and_made_once(tmp_path: Path, arrived: bool) -> None:
+    async def scene(stage: Stage) -> Any:
+        await crashed(stage, plan := stage.plan(cells=3), arrived=arrived)
+        result = await stage.sweep(plan)
+        return result.counts["made"], result.counts["unknown"], result.sent, stage.account
+
+    made, unknown, sent, account = play(tmp_path, "faults: [{kind: drop, first: 1}]", scene)
+
+    assert (made, unknown, sent) == (3, 0, 2 if arrived else 3)
+    assert (account["requests_made"], account["bought_twice"]) == (3, 0)
+
+
+def test_what_is_open_at_another_target_is_left_open_for_the_run_that_goes_on_there(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        await crashed(stage, plan := stage.plan(cells=3), arrived=True)
+        elsewhere = await stage.sweep(prepare(tmp_path / "lost.yaml", target="sketch"))
+        with RunFolder(tmp_path / "run").reading() as ledger:
+            left = [attempt.track_id for attempt in ledger.open_attempts()]
+        back = await stage.sweep(plan)
+        return elsewhere.counts["made"], left, back.counts["made"], back.sent, stage.account["bought_twice"]
+
+    assert play(tmp_path, "faults: [{kind: drop, first: 1}]", scene) == (3, ["track-1"], 3, 2, 0)
