@@ -8,6 +8,7 @@ crash can leave a hidden `.part` file behind, which nothing reads.
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -17,16 +18,25 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: the disk is full, the folder is read-only.
     """
-    changed = _make_folder(path.parent)
-    part = _part(path)
+    write_together({path: data})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write several files, each as `write_whole` would; none is moved to its place before all are on disk.
+
+    Raises:
+        OSError: the disk is full, a folder is read-only.
+    """
+    changed = dict.fromkeys(folder for path in files for folder in _make_folder(path.parent))
+    parts = {_part(path): path for path in files}
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        for part, path in parts.items():
+            _write_synced(part, files[path])
+        for part, path in parts.items():
+            part.replace(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        for part in parts:
+            part.unlink(missing_ok=True)
         raise
     for folder in changed:
         sync_folder(folder)
@@ -53,6 +63,13 @@ def share_whole(source: Path, path: Path) -> list[Path]:
     return changed
 
 
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable, where the system can (Windows cannot open a folder)."""
     if os.name == "nt":
@@ -70,6 +87,8 @@ def _part(path: Path) -> Path:
 
 def _make_folder(folder: Path) -> list[Path]:
     """Make a folder and those above it; return the folders that have a new entry once a file is moved in."""
+    if folder.is_dir():
+        return [folder]
     missing = [above for above in (folder, *folder.parents) if not above.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return [folder, *(above.parent for above in missing)]

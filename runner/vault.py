@@ -14,11 +14,11 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from runner.canon import digest_bytes
 from runner.errors import ImageError, InputError, RunFolderError
-from runner.files import share_whole, sync_folder, write_whole
+from runner.files import share_whole, sync_folder, write_together, write_whole
 from runner.nouns import Picture
 
 THUMBNAIL = 256
@@ -53,8 +53,8 @@ class Vault:
         image, kind = decode(data)
         shown = upright(image)
         sha256 = digest_bytes(data)
-        write_whole(self.run / image_path(sha256, kind), data)
-        write_whole(self.run / thumbnail_path(sha256), thumbnail(shown))
+        files = {image_path(sha256, kind): data, thumbnail_path(sha256): thumbnail(shown)}
+        write_together({self.run / name: content for name, content in files.items()})
         return Picture(sha256=sha256, width=shown.width, height=shown.height, size=len(data), format=kind)
 
     def adopt(self, pictures: Iterable[Picture], earlier: "Vault") -> set[str]:
@@ -148,7 +148,8 @@ def decode(data: bytes) -> tuple[Image.Image, str]:
 def upright(image: Image.Image) -> Image.Image:
     """Return an image turned as its EXIF orientation says, which is how browsers show it."""
     try:
-        return ImageOps.exif_transpose(image)
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image
     except (SyntaxError, ValueError, struct.error):  # broken EXIF data turns nothing, in browsers too
         return image
 
@@ -157,10 +158,14 @@ def thumbnail(image: Image.Image) -> bytes:
     """Return a WebP of at most 256 pixels on the longer side; smaller images keep their size, transparency stays."""
     if image.mode.startswith(("I", "F")):  # 16 bits of grey, which Pillow would clip to white
         image = image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
-    small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    plain = image if image.mode == mode else image.convert(mode)
+    small = plain.reduce(max(1, max(plain.size) // THUMBNAIL))  # whole pixels of it first, which is quicker
     small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=85, method=2)
+    small.save(
+        buffer, "WEBP", quality=85, method=0
+    )  # JPEG takes half the time, a third more bytes, and no transparency
     return buffer.getvalue()
 
 

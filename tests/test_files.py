@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.files import share_whole, write_whole
+from runner.files import share_whole, write_together, write_whole
 
 OLD, NEW = b"old" * 1000, b"new" * 100_000
 
@@ -148,3 +148,31 @@ def test_where_a_file_cannot_have_two_names_it_is_copied(tmp_path: Path, monkeyp
     assert (tmp_path / "second" / "image.png").read_bytes() == NEW
     assert not (tmp_path / "second" / "image.png").samefile(tmp_path / "first" / "image.png")
     assert names(tmp_path / "second") == ["image.png"]
+
+
+def test_files_written_together_lie_in_their_places(tmp_path: Path) -> None:
+    write_together({tmp_path / "images" / "a.png": OLD, tmp_path / "thumbnails" / "a.webp": NEW})
+    assert (tmp_path / "images" / "a.png").read_bytes() == OLD
+    assert (tmp_path / "thumbnails" / "a.webp").read_bytes() == NEW
+
+
+FULL_TOGETHER = FULL.replace("write_whole", "write_together").replace(
+    '(Path(sys.argv[1]), b"new" * 100_000)',
+    '({Path(sys.argv[1]) / "small": b"new", Path(sys.argv[1]) / "large": b"new" * 100_000})',
+)
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="the system has no limit for file sizes")
+def test_where_one_of_the_files_written_together_does_not_fit_none_is_left(tmp_path: Path) -> None:
+    assert run(FULL_TOGETHER, tmp_path).stdout == "OSError File too large\n"
+    assert names(tmp_path) == []
+
+
+OPENED_TOGETHER = OPENED.replace("import write_whole", "import write_together").replace(
+    'write_whole(Path(sys.argv[1]) / "images" / "ab" / name, b"bytes")',
+    'write_together({Path(sys.argv[1]) / folder / name: b"bytes" for folder in ("images", "thumbnails")})',
+)
+
+
+def test_a_folder_that_files_share_is_synced_once(tmp_path: Path) -> None:
+    assert run(OPENED_TOGETHER, tmp_path).stdout == "['images', '.', 'thumbnails']\n['images', 'thumbnails']\n"

@@ -156,6 +156,14 @@ def test_a_thumbnail_has_256_pixels_on_the_longer_side_at_most(size: tuple[int, 
     assert reopened(thumbnail(Image.new("RGB", size))).size == small
 
 
+def test_a_thumbnail_leaves_its_image_as_it_is() -> None:
+    small, large = GRADIENT.copy(), GRADIENT.resize((700, 500))
+    for image in (small, large):
+        before = (image.size, image.tobytes())
+        thumbnail(image)
+        assert (image.size, image.tobytes()) == before
+
+
 def test_a_thumbnail_is_the_same_bytes_each_time() -> None:
     large = GRADIENT.resize((700, 500))
     assert thumbnail(large) == thumbnail(large.copy())
