@@ -1,19 +1,20 @@
-"""Trains a second decoder for a VAE, its encoder untouched: the UNet's latents stay valid, and edges come out crisp.
+"""Trains a decoder for a VAE, its encoder untouched: the UNet's latents stay valid, and edges come out as crisp as asked.
 
 A soft edge and a crisp one rise by the same amount, so the absolute errors of the VAE's own training hardly tell them
 apart where an edge's exact place is lost. The square of a gradient does: one step of 1 has the energy 1, four of 1/4
 have 1/4. So the loss compares that energy, in small windows and at several scales, beside each pixel and its Laplacian.
 """
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from runner.studio.autoencoder import LATENT_NOISE, AutoencoderPlan, follow, psnr, random_crops
+from runner.studio.autoencoder import roughen
+from runner.studio.fitting import CropPlan, Keeping, fit, psnr
 from runner.studio.latents import pixels
 from runner.studio.scenes import Scene, draw
 
@@ -22,6 +23,25 @@ SCALES = 3
 
 WINDOW = 4
 """Side in pixels of the windows, half overlapping, in which gradient energy is compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """What a decoder is to be good at.
+
+    Attributes:
+        energy: weight of the difference in gradient energy; more brings crisper edges.
+        squared: weight of the mean squared error; more brings a higher PSNR and softer edges.
+    """
+
+    energy: float
+    squared: float
+
+
+TASTES: Mapping[str, Taste] = MappingProxyType(
+    {"faithful": Taste(energy=0.25, squared=8.0), "crisp": Taste(energy=2.0, squared=0.0)}
+)
+"""The model's own decoder, and that of `vae: crisp`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +60,12 @@ class Fidelity:
 def train_decoder(
     autoencoder: Any,
     scenes: Sequence[Scene],
-    plan: AutoencoderPlan,
+    plan: CropPlan,
     report: Callable[[int, float], None],
     *,
+    taste: Taste = TASTES["crisp"],
     size: int = 256,
+    keeping: Keeping = Keeping(),  # noqa: B008 - frozen
 ) -> Any:
     """Train a VAE's decoder in place on drawings of `size` pixels; return the VAE with the decoder's moving average.
 
@@ -52,41 +74,33 @@ def train_decoder(
         scenes: what to draw; drawn once, cropped anew at each step.
         plan: how long and how fast.
         report: is told the step and the mean of `edge_loss` since the last time.
+        taste: what the decoder is to be good at.
         size: width and height of a drawing in pixels.
+        keeping: where to keep checkpoints.
     """
     drawings = pixels([draw(scene, size, size) for scene in scenes])
     autoencoder.requires_grad_(requires_grad=False)
-    average = copy.deepcopy(autoencoder).eval()
-    decoder = autoencoder.decoder.train().requires_grad_(requires_grad=True)
-    optimizer = torch.optim.AdamW(decoder.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98))
-    losses: list[float] = []
-    for step in range(plan.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate(step)
-        crops, generator = random_crops(drawings, plan, step)
-        loss = edge_loss(autoencoder.decode(_rough_latents(autoencoder, crops, generator)).sample, crops)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
-        optimizer.step()
-        follow(average.decoder, decoder, step)
-        losses.append(loss.item())
-        if (step + 1) % 100 == 0 or step + 1 == plan.steps:
-            report(step + 1, sum(losses) / len(losses))
-            losses.clear()
-    return average
+    autoencoder.decoder.train().requires_grad_(requires_grad=True)
+
+    def objective(trained: Any, crops: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, float]:
+        with torch.no_grad():
+            latents = roughen(trained.encode(crops).latents, generator)
+        loss = edge_loss(trained.decode(latents).sample, crops, taste)
+        return loss, loss.item()
+
+    return fit(autoencoder, drawings, plan, objective, report, keeping=keeping)
 
 
-def edge_loss(decoded: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+def edge_loss(decoded: torch.Tensor, original: torch.Tensor, taste: Taste = TASTES["crisp"]) -> torch.Tensor:
     """Return the loss of images from -1 to 1: pixels, colour once more, and at each scale Laplacian and gradient energy."""
     error = decoded - original
     colour = error - error.mean(1, keepdim=True)
-    loss = error.abs().mean() + 1.5 * colour.abs().mean()
+    loss = error.abs().mean() + 1.5 * colour.abs().mean() + taste.squared * error.pow(2).mean()
     for scale in range(SCALES):
         if scale:
             decoded, original = functional.avg_pool2d(decoded, 2), functional.avg_pool2d(original, 2)
         loss = loss + (_laplacian(decoded) - _laplacian(original)).abs().mean() / SCALES
-        loss = loss + 2 * (_energy(decoded) - _energy(original)).abs().mean() / SCALES
+        loss = loss + taste.energy * (_energy(decoded) - _energy(original)).abs().mean() / SCALES
     return loss
 
 
@@ -106,14 +120,6 @@ def fidelity(autoencoder: Any, scenes: Sequence[Scene], *, size: int = 256) -> F
 def gradient_energy(images: torch.Tensor) -> float:
     """Return the mean square of the steps from each pixel to the next, across and down."""
     return sum(images.diff(dim=axis).pow(2).mean().item() for axis in (-1, -2))
-
-
-def _rough_latents(autoencoder: Any, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Encode crops, seven in ten with noise, as `autoencoder.LATENT_NOISE` says."""
-    with torch.no_grad():
-        latents: torch.Tensor = autoencoder.encode(crops).latents
-    noise = LATENT_NOISE * torch.randn(latents.shape, generator=generator)
-    return latents + noise * (torch.rand(len(crops), 1, 1, 1, generator=generator) < 0.7)
 
 
 def _laplacian(images: torch.Tensor) -> torch.Tensor:
