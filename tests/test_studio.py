@@ -2,14 +2,17 @@
 
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import ImageChops, ImageStat
+from typer.testing import CliRunner
 
 from runner.shipped import shipped
+from runner.studio.__main__ import app
 from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption, random_caption
 from runner.studio.fitting import CropPlan
@@ -18,7 +21,7 @@ from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
 from runner.studio.networks import build_autoencoder, build_networks, build_pipeline, load_autoencoder, load_networks
 from runner.studio.scenes import BACKDROPS, COLOURS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene, draw, random_scene
 from runner.studio.sheet import sheet_prompts
-from runner.studio.styles import STYLES
+from runner.studio.styles import JOINT, MORTAR, STYLES, TILE
 from runner.studio.tokenizer import PROMPT_LENGTH, PromptEncoder, build_tokenizer, load_tokenizer
 from runner.studio.training import Share, Trainer, TrainingPlan, TrainingState
 
@@ -99,6 +102,13 @@ def test_a_sun_a_moon_mountains_and_a_forest_each_change_the_picture_where_they_
     }
 
 
+def test_a_mosaic_has_tiles_of_one_colour_between_dark_joints() -> None:
+    laid = STYLES["mosaic"](draw(SCENE, 64, 64))
+    tile = laid.crop((JOINT, JOINT, TILE, TILE))
+    assert len(tile.getcolors() or []) == 1
+    assert {laid.getpixel((x, TILE)) for x in range(64)} == {MORTAR}
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_style_changes_the_whole_picture_and_keeps_its_size(style: str) -> None:
     image = draw(SCENE, 64, 64)
@@ -174,6 +184,34 @@ def test_a_lora_trains_and_leaves_the_base_as_it_was(tmp_path: Path) -> None:
     pipeline = build_pipeline(MODEL)
     pipeline.load_lora_weights(tmp_path, weight_name="ink.safetensors", adapter_name="ink", local_files_only=True)
     assert pipeline.get_list_adapters() == {"unet": ["ink"]}
+
+
+def test_a_packed_model_has_what_the_logs_say_and_inside_it_the_facts_of_the_model_that_it_continues(
+    tmp_path: Path,
+) -> None:
+    work, base, model = tmp_path / "work", tmp_path / "base", tmp_path / "model"
+    for part in ("unet", "text_encoder"):
+        shutil.copytree(MODEL / part, work / "averaged" / part)
+    for part in ("tokenizer", "vae"):
+        shutil.copytree(MODEL / part, base / part)
+    (base / "training.json").write_text('{"edition": "before"}')
+    shutil.copytree(MODEL / "loras", work / "loras")
+    (work / "training-log.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
+    (work / "assessments.jsonl").write_text('{"size": "256x256"}\n')
+    done = CliRunner().invoke(app, ["pack", "--work", str(work), "--from", str(base), "--model", str(model)])
+    assert done.exit_code == 0, done.output
+    facts = json.loads((model / "training.json").read_text())
+    kept = ("checkpoints", "judged", "fidelity", "continues", "loras")
+    assert {name: facts[name] for name in kept} == {
+        "checkpoints": [{"step": 1}, {"step": 2}],
+        "judged": [{"size": "256x256"}],
+        "fidelity": [],
+        "continues": {"edition": "before"},
+        "loras": sorted(path.stem for path in (MODEL / "loras").iterdir()),
+    }
+    assert (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == (
+        MODEL / "unet" / "diffusion_pytorch_model.safetensors"
+    ).read_bytes()
 
 
 def test_the_model_that_ships_is_whole_and_under_12_megabytes() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from runner.studio.__main__ import app
 from runner.studio.judge import (
     SIGHT,
     TRAITS,
@@ -86,8 +87,6 @@ def test_a_plain_scene_is_in_the_first_editions_words() -> None:
 
 
 def test_an_assessment_is_printed_and_kept_as_a_line(judge: Judge, tmp_path: Path) -> None:
-    from runner.studio.__main__ import app
-
     save_judge(tmp_path / "judge.safetensors", judge)
     done = CliRunner().invoke(app, ["assess", "--work", str(tmp_path), "--size", "64x64", "--count", "1", "--plain"])
     assert done.exit_code == 0, done.output

@@ -4,8 +4,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -135,7 +136,10 @@ def decoder(
     keeping = Keeping(path=work / "vaes" / f"{name}.pt")
     trained = train_decoder(autoencoder, scenes, plan, _say("loss", steps), taste=TASTES[taste], keeping=keeping)
     trained.save_pretrained(work / "vaes" / name)
-    print(f"after: {_fidelity(fidelity(trained, unseen))}, {time.monotonic() - started:.0f} s")
+    after = fidelity(trained, unseen)
+    line = {"vae": name, "taste": taste, "steps": steps, "seed": seed, **asdict(after)}
+    _log(work / "fidelity.jsonl", line | {"seconds": round(time.monotonic() - started)})
+    print(f"after: {_fidelity(after)}, {time.monotonic() - started:.0f} s")
 
 
 @app.command()
@@ -166,13 +170,16 @@ def pack(
     base: Base,
     model: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("models/studio-tiny"),
 ) -> None:
-    """Write the model folder from --from (tokenizer, VAE), WORK/averaged (networks), WORK/loras and WORK/vaes."""
+    """Write the model folder from --from (tokenizer, VAE), WORK/averaged (networks), WORK/loras and WORK/vaes.
+
+    Its training.json has what WORK's logs say, and inside it that of --from, if there is one.
+    """
     vaes = sorted(path.parent for path in (work / "vaes").glob("*/config.json"))
     for vae_folder in vaes:
         pack_vae(vae_folder, model)
     loras = sorted((work / "loras").glob("*.safetensors"))
     size = pack_model(base, work / "averaged", loras, model)
-    log = [json.loads(line) for line in (work / "training-log.jsonl").read_text(encoding="utf-8").splitlines()]
+    log = _lines(work / "training-log.jsonl")
     networks = load_networks(work / "averaged")
     facts = {
         "native_size": NATIVE_SIZE,
@@ -185,7 +192,11 @@ def pack(
         "loras": [path.stem for path in loras],
         "vaes": [path.name for path in vaes],
         "checkpoints": log,
+        "judged": _lines(work / "assessments.jsonl"),
+        "fidelity": _lines(work / "fidelity.jsonl"),
     }
+    if (base / "training.json").exists():
+        facts["continues"] = json.loads((base / "training.json").read_text(encoding="utf-8"))
     write_facts(model, facts)
     print(f"{model}: {size / 1e6:.2f} MB, LoRAs {', '.join(path.stem for path in loras)}")
 
@@ -241,9 +252,18 @@ def assess(
     )
     shares = right(load_judge(work / "judge.safetensors"), zip(drawn, scenes, strict=True))
     line = {"model": model.name, "size": size, "prompts": count, "plain": plain, "seed": seed, "right": shares}
-    with (work / "assessments.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+    _log(work / "assessments.jsonl", line)
     print(f"{model} at {size}, {count} prompts: {_shares(shares)}")
+
+
+def _log(path: Path, line: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+
+
+def _lines(path: Path) -> list[Any]:
+    """Return what a log of JSON lines says; nothing where nothing was logged."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def _shares(shares: Mapping[str, float]) -> str:

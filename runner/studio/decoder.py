@@ -5,24 +5,30 @@ apart where an edge's exact place is lost. The square of a gradient does: one st
 have 1/4. So the loss compares that energy, in small windows and at several scales, beside each pixel and its Laplacian.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import torch
+from PIL import Image
 from torch.nn import functional
 
 from runner.studio.autoencoder import roughen
 from runner.studio.fitting import CropPlan, Keeping, fit, psnr
 from runner.studio.latents import pixels
 from runner.studio.scenes import Scene, draw
+from runner.studio.styles import STYLES
 
 SCALES = 3
 """Sizes at which edges are compared: whole, half and a quarter."""
 
 WINDOW = 4
 """Side in pixels of the windows, half overlapping, in which gradient energy is compared."""
+
+
+STYLED_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +38,24 @@ class Taste:
     Attributes:
         energy: weight of the difference in gradient energy; more brings crisper edges.
         squared: weight of the mean squared error; more brings a higher PSNR and softer edges.
+        tether: the encoder learns too, and this is the weight of the mean square by which its latents move away from
+            where they were; None leaves the encoder as it is.
     """
 
     energy: float
     squared: float
+    tether: float | None = None
 
 
 TASTES: Mapping[str, Taste] = MappingProxyType(
-    {"faithful": Taste(energy=0.25, squared=8.0), "crisp": Taste(energy=2.0, squared=0.0)}
+    {
+        "moved": Taste(energy=0.25, squared=8.0, tether=1.0),
+        "faithful": Taste(energy=0.25, squared=8.0),
+        "crisp": Taste(energy=2.0, squared=0.0),
+    }
 )
-"""The model's own decoder, and that of `vae: crisp`."""
+"""For the model's own VAE: first both halves, after which its UNet has to go on with new latents, then the decoder alone.
+For `vae: crisp`: a decoder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,26 +81,29 @@ def train_decoder(
     size: int = 256,
     keeping: Keeping = Keeping(),  # noqa: B008 - frozen
 ) -> Any:
-    """Train a VAE's decoder in place on drawings of `size` pixels; return the VAE with the decoder's moving average.
+    """Train a VAE's decoder, and its encoder if the taste says so, in place; return the VAE with their moving average.
 
     Args:
-        autoencoder: from `networks.load_autoencoder`; its encoder and scaling factor stay as they are.
-        scenes: what to draw; drawn once, cropped anew at each step.
+        autoencoder: from `networks.load_autoencoder`; its scaling factor stays as it is.
+        scenes: what to draw, one in eight in a LoRA's style; drawn once, cropped anew at each step.
         plan: how long and how fast.
         report: is told the step and the mean of `edge_loss` since the last time.
         taste: what the decoder is to be good at.
         size: width and height of a drawing in pixels.
         keeping: where to keep checkpoints.
     """
-    drawings = pixels([draw(scene, size, size) for scene in scenes])
-    autoencoder.requires_grad_(requires_grad=False)
+    drawings = pixels([_dressed(draw(scene, size, size), place) for place, scene in enumerate(scenes)])
+    before = copy.deepcopy(autoencoder.encoder).eval().requires_grad_(requires_grad=False)
+    autoencoder.encoder.requires_grad_(requires_grad=taste.tether is not None)
     autoencoder.decoder.train().requires_grad_(requires_grad=True)
 
     def objective(trained: Any, crops: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, float]:
-        with torch.no_grad():
-            latents = roughen(trained.encode(crops).latents, generator)
-        loss = edge_loss(trained.decode(latents).sample, crops, taste)
-        return loss, loss.item()
+        latents = trained.encode(crops).latents
+        loss = edge_loss(trained.decode(roughen(latents, generator)).sample, crops, taste)
+        measured = loss.item()
+        if taste.tether is not None:
+            loss = loss + taste.tether * (latents - before(crops)).pow(2).mean()
+        return loss, measured
 
     return fit(autoencoder, drawings, plan, objective, report, keeping=keeping)
 
@@ -120,6 +137,14 @@ def fidelity(autoencoder: Any, scenes: Sequence[Scene], *, size: int = 256) -> F
 def gradient_energy(images: torch.Tensor) -> float:
     """Return the mean square of the steps from each pixel to the next, across and down."""
     return sum(images.diff(dim=axis).pow(2).mean().item() for axis in (-1, -2))
+
+
+def _dressed(drawing: Image.Image, place: int) -> Image.Image:
+    """Return a drawing as it is, or every `STYLED_EVERY`th in one of the LoRAs' styles: they are decoded as well."""
+    if place % STYLED_EVERY:
+        return drawing
+    styles = tuple(STYLES.values())
+    return styles[place // STYLED_EVERY % len(styles)](drawing)
 
 
 def _laplacian(images: torch.Tensor) -> torch.Tensor:
