@@ -2,22 +2,27 @@
 
 import json
 import random
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import ImageStat
+from PIL import ImageChops, ImageStat
+from typer.testing import CliRunner
 
 from runner.shipped import shipped
-from runner.studio.autoencoder import AutoencoderPlan, train_autoencoder
+from runner.studio.__main__ import app
+from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption, random_caption
+from runner.studio.fitting import CropPlan
 from runner.studio.latents import LatentSet, draw_scenes, encode, pixels
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
 from runner.studio.networks import build_autoencoder, build_networks, build_pipeline, load_autoencoder, load_networks
-from runner.studio.scenes import COLOURS, HELD_OUT, Scene, draw, random_scene
+from runner.studio.scenes import BACKDROPS, COLOURS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene, draw, random_scene
 from runner.studio.sheet import sheet_prompts
-from runner.studio.styles import STYLES
-from runner.studio.tokenizer import PromptEncoder, build_tokenizer, load_tokenizer
+from runner.studio.styles import JOINT, MORTAR, STYLES, TILE
+from runner.studio.tokenizer import PROMPT_LENGTH, PromptEncoder, build_tokenizer, load_tokenizer
 from runner.studio.training import Share, Trainer, TrainingPlan, TrainingState
 
 pytestmark = pytest.mark.local
@@ -44,10 +49,64 @@ def test_a_caption_says_what_the_scene_shows() -> None:
     assert all("house" in random_caption(SCENE, rng) for _ in range(50))
 
 
+def test_a_caption_names_what_shines_and_what_stands_behind() -> None:
+    scene = replace(SCENE, light="sun", backdrop="mountains")
+    assert full_caption(scene) == "a red house, on grass, blue sky, with a sun, mountains"
+    assert full_caption(scene, wording=1) == "a red house, on the grass, daytime, under the sun, with mountains"
+
+
+def test_no_caption_is_cut_and_each_of_its_words_is_one_token() -> None:
+    tokenizer, rng = load_tokenizer(MODEL), random.Random(3)
+    captions = [random_caption(random_scene(rng), rng) for _ in range(400)]
+    assert max(len(tokenizer(caption, truncation=False).input_ids) for caption in captions) == PROMPT_LENGTH
+    words = {word for caption in captions for word in caption.replace(",", "").split()}
+    assert {word: tokenizer.tokenize(word) for word in words} == {word: [f"{word}</w>"] for word in words}
+
+
 def test_held_out_combinations_are_never_drawn_for_training() -> None:
     rng = random.Random(5)
     assert not {random_scene(rng).combination for _ in range(3000)} & HELD_OUT
-    assert len(HELD_OUT) == 16
+    assert [sum((subject in part) for subject, _, _ in HELD_OUT) for part in (SUBJECTS[:8], SUBJECTS[8:])] == [16, 8]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_subject_is_drawn_whole_at_its_largest_and_no_two_are_alike(subject: str) -> None:
+    scene = replace(SCENE, subject=subject, scale=1.38, horizon=1.0, colour="pink")
+    image = draw(scene, 96, 96)
+    sky = draw(replace(scene, subject="ball", scale=0.0), 96, 96)
+    left, top, right, bottom = ImageChops.difference(image, sky).getbbox() or (0, 0, 0, 0)
+    assert (left > 0, top > 0, right < 96, bottom < 96) == (True,) * 4
+    others = [draw(replace(scene, subject=other), 96, 96).tobytes() for other in SUBJECTS if other != subject]
+    assert image.tobytes() not in others
+
+
+def test_what_shines_suits_the_sky_and_every_backdrop_is_drawn() -> None:
+    rng = random.Random(7)
+    scenes = [random_scene(rng) for _ in range(600)]
+    seen = {(scene.sky, scene.light) for scene in scenes}
+    assert seen == {(sky, light) for sky in SKIES for light in LIGHTS[sky]}
+    assert {scene.backdrop for scene in scenes} == set(BACKDROPS)
+
+
+def test_a_sun_a_moon_mountains_and_a_forest_each_change_the_picture_where_they_stand() -> None:
+    plain = Scene(subject="ball", colour="red", sky="sunset", ground="grass", detail_seed=4)
+    boxes = {
+        name: ImageChops.difference(draw(plain, 96, 96), draw(replace(plain, **{field: name}), 96, 96)).getbbox()
+        for field, name in (("light", "sun"), ("light", "moon"), ("backdrop", "mountains"), ("backdrop", "forest"))
+    }
+    assert boxes == {
+        "sun": (57, 4, 84, 31),
+        "moon": (62, 8, 79, 26),
+        "mountains": (0, 36, 96, 62),
+        "forest": (0, 45, 96, 62),
+    }
+
+
+def test_a_mosaic_has_tiles_of_one_colour_between_dark_joints() -> None:
+    laid = STYLES["mosaic"](draw(SCENE, 64, 64))
+    tile = laid.crop((JOINT, JOINT, TILE, TILE))
+    assert len(tile.getcolors() or []) == 1
+    assert {laid.getpixel((x, TILE)) for x in range(64)} == {MORTAR}
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -99,7 +158,7 @@ def test_training_that_was_stopped_and_resumed_ends_with_the_same_weights(tmp_pa
 
 def test_the_autoencoder_learns_and_scales_its_latents_to_unit_size() -> None:
     quality: list[float] = []
-    plan = AutoencoderPlan(steps=12, crops_a_step=2, crop=32)
+    plan = CropPlan(steps=12, crops_a_step=2, crop=32)
     trained = train_autoencoder(
         build_autoencoder(seed=1),
         draw_scenes(4, 2, random_scene),
@@ -125,6 +184,34 @@ def test_a_lora_trains_and_leaves_the_base_as_it_was(tmp_path: Path) -> None:
     pipeline = build_pipeline(MODEL)
     pipeline.load_lora_weights(tmp_path, weight_name="ink.safetensors", adapter_name="ink", local_files_only=True)
     assert pipeline.get_list_adapters() == {"unet": ["ink"]}
+
+
+def test_a_packed_model_has_what_the_logs_say_and_inside_it_the_facts_of_the_model_that_it_continues(
+    tmp_path: Path,
+) -> None:
+    work, base, model = tmp_path / "work", tmp_path / "base", tmp_path / "model"
+    for part in ("unet", "text_encoder"):
+        shutil.copytree(MODEL / part, work / "averaged" / part)
+    for part in ("tokenizer", "vae"):
+        shutil.copytree(MODEL / part, base / part)
+    (base / "training.json").write_text('{"edition": "before"}')
+    shutil.copytree(MODEL / "loras", work / "loras")
+    (work / "training-log.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
+    (work / "assessments.jsonl").write_text('{"size": "256x256"}\n')
+    done = CliRunner().invoke(app, ["pack", "--work", str(work), "--from", str(base), "--model", str(model)])
+    assert done.exit_code == 0, done.output
+    facts = json.loads((model / "training.json").read_text())
+    kept = ("checkpoints", "judged", "fidelity", "continues", "loras")
+    assert {name: facts[name] for name in kept} == {
+        "checkpoints": [{"step": 1}, {"step": 2}],
+        "judged": [{"size": "256x256"}],
+        "fidelity": [],
+        "continues": {"edition": "before"},
+        "loras": sorted(path.stem for path in (MODEL / "loras").iterdir()),
+    }
+    assert (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == (
+        MODEL / "unet" / "diffusion_pytorch_model.safetensors"
+    ).read_bytes()
 
 
 def test_the_model_that_ships_is_whole_and_under_12_megabytes() -> None:

@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from runner.engine.diffusion import DiffusionEngine
 from runner.server import create_app, running
 from runner.shipped import shipped
-from runner.studio.autoencoder import AutoencoderPlan
-from runner.studio.decoder import edge_loss, fidelity, gradient_energy, train_decoder
+from runner.studio.decoder import TASTES, edge_loss, fidelity, gradient_energy, train_decoder
+from runner.studio.fitting import CropPlan, Fit, Keeping
 from runner.studio.latents import draw_scenes, pixels
-from runner.studio.networks import build_autoencoder, load_autoencoder
+from runner.studio.networks import build_autoencoder, deepen_decoder, load_autoencoder
 from runner.studio.packing import pack_vae
 from runner.studio.scenes import random_scene
 
@@ -64,7 +64,7 @@ def test_a_decoders_training_lowers_its_loss_and_leaves_the_encoder_as_it_was() 
     autoencoder = build_autoencoder(seed=1)
     before, factor = encoder_of(autoencoder), autoencoder.config.scaling_factor
     losses: list[float] = []
-    plan = AutoencoderPlan(steps=200, crops_a_step=1, crop=32, warmup=1)
+    plan = CropPlan(steps=200, crops_a_step=1, crop=32, warmup=1)
     trained = train_decoder(
         autoencoder, draw_scenes(1, 2, random_scene), plan, lambda _, loss: losses.append(loss), size=32
     )
@@ -75,13 +75,56 @@ def test_a_decoders_training_lowers_its_loss_and_leaves_the_encoder_as_it_was() 
 
 
 def test_a_decoders_training_repeats_to_the_bit() -> None:
-    plan = AutoencoderPlan(steps=3, crops_a_step=1, crop=32, warmup=1)
+    plan = CropPlan(steps=3, crops_a_step=1, crop=32, warmup=1)
     scenes = draw_scenes(2, 2, random_scene)
     once, again = (
         train_decoder(build_autoencoder(seed=1), scenes, plan, lambda *_: None, size=64).state_dict() for _ in range(2)
     )
     assert same(once, again)
     assert not same(once, build_autoencoder(seed=1).state_dict())
+
+
+def test_a_decoders_training_that_was_killed_and_run_again_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = CropPlan(steps=4, crops_a_step=1, crop=32, warmup=1)
+    scenes, keeping = draw_scenes(2, 2, random_scene), Keeping(path=tmp_path / "fit.pt", every=0)
+    whole = train_decoder(build_autoencoder(seed=1), scenes, plan, lambda *_: None, size=64).state_dict()
+
+    class KilledError(Exception):
+        """The run ends here."""
+
+    def die(self: Fit, path: Path) -> None:
+        save(self, path)
+        if self.step == 2:
+            raise KilledError
+
+    save = Fit.save
+    monkeypatch.setattr(Fit, "save", die)
+    with pytest.raises(KilledError):
+        train_decoder(build_autoencoder(seed=1), scenes, plan, lambda *_: None, size=64, keeping=keeping)
+    monkeypatch.undo()
+    again = train_decoder(build_autoencoder(seed=1), scenes, plan, lambda *_: None, size=64, keeping=keeping)
+    assert same(again.state_dict(), whole)
+
+
+def test_a_deeper_decoder_decodes_as_before_and_has_more_to_learn_with() -> None:
+    autoencoder = build_autoencoder(seed=1)
+    deeper = deepen_decoder(autoencoder, (3, 4, 2, 1))
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        assert torch.equal(autoencoder.decode(latents).sample, deeper.decode(latents).sample)
+    assert same(encoder_of(deeper), encoder_of(autoencoder))
+    assert [module.config.num_decoder_blocks for module in (autoencoder, deeper)] == [(2, 2, 2, 1), (3, 4, 2, 1)]
+
+
+def test_the_faithful_taste_forgives_a_soft_edge_that_the_crisp_one_does_not() -> None:
+    crisp = torch.full((1, 3, 32, 32), -0.2)
+    crisp[..., 16:] = 0.2
+    soft = crisp.clone()
+    soft[..., 14:18] = torch.tensor([-0.15, -0.05, 0.05, 0.15])
+    losses = {name: edge_loss(soft, crisp, taste).item() for name, taste in TASTES.items()}
+    assert losses["crisp"] > 1.5 * losses["faithful"] > 0
 
 
 def test_a_soft_edge_costs_several_times_as_much_as_the_same_error_spread_evenly() -> None:

@@ -3,16 +3,20 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 
-from runner.studio.autoencoder import AutoencoderPlan, train_autoencoder
-from runner.studio.decoder import Fidelity, fidelity, train_decoder
+from runner.studio.autoencoder import train_autoencoder
+from runner.studio.captions import full_caption
+from runner.studio.decoder import TASTES, Fidelity, fidelity, train_decoder
 from runner.studio.diffusion import seed_for
+from runner.studio.fitting import CropPlan, Keeping
+from runner.studio.judge import Judge, JudgePlan, asked_scenes, load_judge, right, save_judge, train_judge
 from runner.studio.latents import LatentSet, draw_scenes, encode_scenes
 from runner.studio.launch import launch
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
@@ -20,14 +24,15 @@ from runner.studio.networks import (
     NATIVE_SIZE,
     build_autoencoder,
     count_parameters,
+    deepen_decoder,
     load_autoencoder,
     load_networks,
     quiet_libraries,
 )
 from runner.studio.packing import pack as pack_model
 from runner.studio.packing import pack_vae, write_facts
-from runner.studio.scenes import random_scene
-from runner.studio.sheet import make_sheet, sheet_prompts
+from runner.studio.scenes import draw, random_scene
+from runner.studio.sheet import make_sheet, pictures, sheet_prompts
 from runner.studio.styles import STYLES
 from runner.studio.tokenizer import PromptEncoder, build_tokenizer, load_tokenizer
 from runner.studio.training import TrainingPlan
@@ -97,11 +102,12 @@ def vae(
     count: Annotated[int, typer.Option(help="Scenes to draw.")] = 900,
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 20261123,
 ) -> None:
-    """Train the VAE, to WORK/base/vae."""
+    """Train the VAE, to WORK/base/vae. Run again to continue."""
     started = load_autoencoder(base) if base else build_autoencoder(seed=seed)
-    plan = AutoencoderPlan(steps=steps, seed=seed)
+    plan = CropPlan(steps=steps, seed=seed)
     print(f"VAE: {count_parameters(started):,} parameters, {count} drawings, {plan}", flush=True)
-    trained = train_autoencoder(started, draw_scenes(count, seed, random_scene), plan, _say("PSNR in dB", steps))
+    scenes, keeping = draw_scenes(count, seed, random_scene), Keeping(path=work / "base" / "vae.pt")
+    trained = train_autoencoder(started, scenes, plan, _say("PSNR in dB", steps), keeping=keeping)
     trained.save_pretrained(work / "base" / "vae")
 
 
@@ -110,20 +116,30 @@ def decoder(
     work: Work,
     base: Base,
     name: Annotated[str, typer.Option(help="Name of the VAE, as requests send it.")] = "crisp",
+    taste: Annotated[str, typer.Option(help=f"One of {', '.join(TASTES)}.")] = "crisp",
+    blocks: Annotated[
+        str, typer.Option(help="Blocks of its four levels; new ones start as doing nothing.")
+    ] = "2,2,2,1",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 4000,
     count: Annotated[int, typer.Option(help="Scenes to draw.")] = 600,
+    learning_rate: Annotated[float, typer.Option(help="Highest rate of AdamW.")] = 6e-4,
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 20261123,
 ) -> None:
-    """Train a second decoder for the VAE in --from, one with crisp edges, to WORK/vaes/NAME; its encoder stays."""
+    """Train another decoder for the VAE in --from, to WORK/vaes/NAME; its encoder stays. Run again to continue."""
     torch.set_num_threads(1)
-    autoencoder, unseen = load_autoencoder(base), draw_scenes(24, seed_for(seed, "unseen"), random_scene)
-    plan = AutoencoderPlan(steps=steps, learning_rate=6e-4, seed=seed)
+    autoencoder = deepen_decoder(load_autoencoder(base), [int(count) for count in blocks.split(",")])
+    unseen = draw_scenes(24, seed_for(seed, "unseen"), random_scene)
+    plan = CropPlan(steps=steps, learning_rate=learning_rate, seed=seed)
     print(f"decoder {name}: {count_parameters(autoencoder.decoder):,} parameters, {count} drawings, {plan}", flush=True)
     print(f"before: {_fidelity(fidelity(autoencoder, unseen))}", flush=True)
     started, scenes = time.monotonic(), draw_scenes(count, seed_for(seed, "decoder"), random_scene)
-    trained = train_decoder(autoencoder, scenes, plan, _say("loss", steps))
+    keeping = Keeping(path=work / "vaes" / f"{name}.pt")
+    trained = train_decoder(autoencoder, scenes, plan, _say("loss", steps), taste=TASTES[taste], keeping=keeping)
     trained.save_pretrained(work / "vaes" / name)
-    print(f"after: {_fidelity(fidelity(trained, unseen))}, {time.monotonic() - started:.0f} s")
+    after = fidelity(trained, unseen)
+    line = {"vae": name, "taste": taste, "steps": steps, "seed": seed, **asdict(after)}
+    _log(work / "fidelity.jsonl", line | {"seconds": round(time.monotonic() - started)})
+    print(f"after: {_fidelity(after)}, {time.monotonic() - started:.0f} s")
 
 
 @app.command()
@@ -154,13 +170,16 @@ def pack(
     base: Base,
     model: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("models/studio-tiny"),
 ) -> None:
-    """Write the model folder from --from (tokenizer, VAE), WORK/averaged (networks), WORK/loras and WORK/vaes."""
+    """Write the model folder from --from (tokenizer, VAE), WORK/averaged (networks), WORK/loras and WORK/vaes.
+
+    Its training.json has what WORK's logs say, and inside it that of --from, if there is one.
+    """
     vaes = sorted(path.parent for path in (work / "vaes").glob("*/config.json"))
     for vae_folder in vaes:
         pack_vae(vae_folder, model)
     loras = sorted((work / "loras").glob("*.safetensors"))
     size = pack_model(base, work / "averaged", loras, model)
-    log = [json.loads(line) for line in (work / "training-log.jsonl").read_text(encoding="utf-8").splitlines()]
+    log = _lines(work / "training-log.jsonl")
     networks = load_networks(work / "averaged")
     facts = {
         "native_size": NATIVE_SIZE,
@@ -173,7 +192,11 @@ def pack(
         "loras": [path.stem for path in loras],
         "vaes": [path.name for path in vaes],
         "checkpoints": log,
+        "judged": _lines(work / "assessments.jsonl"),
+        "fidelity": _lines(work / "fidelity.jsonl"),
     }
+    if (base / "training.json").exists():
+        facts["continues"] = json.loads((base / "training.json").read_text(encoding="utf-8"))
     write_facts(model, facts)
     print(f"{model}: {size / 1e6:.2f} MB, LoRAs {', '.join(path.stem for path in loras)}")
 
@@ -190,6 +213,61 @@ def sheet(
     torch.set_num_threads(1)
     width, height = (int(side) for side in size.split("x"))
     make_sheet(model, sheet_prompts(count), size=(width, height), guidance_scale=guidance_scale).save(out)
+
+
+@app.command()
+def judge(
+    work: Work,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1500,
+    count: Annotated[int, typer.Option(help="Scenes to draw.")] = 6000,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 20261124,
+) -> None:
+    """Train the judge on drawings, to WORK/judge.safetensors, and print how it does on 600 that it never saw."""
+    torch.set_num_threads(1)
+    plan = JudgePlan(steps=steps, seed=seed)
+    print(f"judge: {count_parameters(Judge()):,} parameters, {count} drawings, {plan}", flush=True)
+    trained = train_judge(draw_scenes(count, seed_for(seed, "scenes"), random_scene), plan, _say("loss", steps))
+    save_judge(work / "judge.safetensors", trained)
+    for width, height in ((256, 256), (384, 256), (512, 512)):
+        scenes = asked_scenes(200, seed_for(seed, "unseen", width, height), plain=False)
+        shares = right(trained, ((draw(scene, width, height), scene) for scene in scenes))
+        print(f"drawings of {width}x{height}: {_shares(shares)}", flush=True)
+
+
+@app.command()
+def assess(
+    work: Work,
+    model: Annotated[Path, typer.Option(help="The model folder.")] = Path("models/studio-tiny"),
+    size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
+    count: Annotated[int, typer.Option(help="How many prompts.")] = 200,
+    plain: Annotated[bool, typer.Option(help="Ask for what the first edition knew.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the prompts.")] = 20261124,
+) -> None:
+    """Let the judge name what a model draws: DDIM, 31 steps, guidance 5. Adds a line to WORK/assessments.jsonl."""
+    torch.set_num_threads(1)
+    width, height = (int(side) for side in size.split("x"))
+    scenes = asked_scenes(count, seed, plain=plain)
+    drawn = pictures(
+        model, [full_caption(scene, number % 2) for number, scene in enumerate(scenes)], size=(width, height)
+    )
+    shares = right(load_judge(work / "judge.safetensors"), zip(drawn, scenes, strict=True))
+    line = {"model": model.name, "size": size, "prompts": count, "plain": plain, "seed": seed, "right": shares}
+    _log(work / "assessments.jsonl", line)
+    print(f"{model} at {size}, {count} prompts: {_shares(shares)}")
+
+
+def _log(path: Path, line: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+
+
+def _lines(path: Path) -> list[Any]:
+    """Return what a log of JSON lines says; nothing where nothing was logged."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{trait} {share:.1%}" for trait, share in shares.items())
 
 
 def _fidelity(measured: Fidelity) -> str:

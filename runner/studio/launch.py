@@ -31,7 +31,7 @@ from runner.studio.training import (
     worker_group,
 )
 
-SHAPES: tuple[tuple[str, float], ...] = (("256x256", 0.80), ("512x512", 0.09), ("384x256", 0.07), ("256x384", 0.04))
+SHAPES: tuple[tuple[str, float], ...] = (("256x256", 0.66), ("512x512", 0.16), ("384x256", 0.11), ("256x384", 0.07))
 """Which shapes are trained on, and in what share of the steps; the first is the native one."""
 
 

@@ -5,6 +5,7 @@ UNet this small follow its prompt: the prompt's pooled embedding is added to the
 shifts every residual block. Cross-attention alone was too weak a path.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,32 @@ def build_autoencoder(*, seed: int) -> Any:
         num_decoder_blocks=(2, 2, 2, 1),
         latent_channels=LATENT_CHANNELS,
     )
+
+
+def deepen_decoder(autoencoder: Any, blocks: Sequence[int]) -> Any:
+    """Return a VAE with more blocks in its decoder, which decodes as before until it is trained.
+
+    A block ends in a rectifier around its residual. A new one, put after another, whose last convolution is zero hands
+    on what it gets. Depth is cheap where the picture is small: the first two of four levels have 1/64 and 1/16 of its pixels.
+
+    Args:
+        autoencoder: from `build_autoencoder` or `load_autoencoder`; stays as it is.
+        blocks: how many blocks each level is to have, the smallest first; none fewer than it has.
+    """
+    had = autoencoder.config.num_decoder_blocks
+    deeper = AutoencoderTiny.from_config(autoencoder.config, num_decoder_blocks=tuple(blocks)).eval()
+    deeper.encoder.load_state_dict(autoencoder.encoder.state_dict())
+    old, new = iter(autoencoder.decoder.layers), iter(deeper.decoder.layers)
+    around = 2  # layers before the first block, and after a level's last one
+    for level in range(len(blocks)):
+        for _ in range(around + had[level]):
+            next(new).load_state_dict(next(old).state_dict())
+        for _ in range(blocks[level] - had[level]):
+            last = next(new).conv[-1]
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+    next(new).load_state_dict(next(old).state_dict())
+    return deeper
 
 
 def load_autoencoder(folder: Path) -> Any:

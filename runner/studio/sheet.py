@@ -1,7 +1,7 @@
 """Prompts become a contact sheet for the eye."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -26,7 +26,7 @@ def sheet_scenes(count: int, *, seed: int = 2024) -> list[Scene]:
         subject, colour, sky = (
             SUBJECTS[place % len(SUBJECTS)],
             colours[(place * 3) % 7],
-            skies[(place + place // 8) % 4],
+            skies[(place + place // len(SUBJECTS)) % 4],
         )
         if place % 4 == 3:
             subject, colour, sky = held_out[(place // 4) % len(held_out)]
@@ -37,11 +37,19 @@ def sheet_scenes(count: int, *, seed: int = 2024) -> list[Scene]:
 def make_sheet(
     model: Path, prompts: Sequence[str], *, size: tuple[int, int], guidance_scale: float = 5.0, first_seed: int = 100
 ) -> Image.Image:
-    """Draw prompts with DDIM in 31 steps, six in a row, each under its prompt; picture n has the seed `first_seed` + n."""
+    """Draw prompts as `pictures` does, six in a row, each under its prompt."""
+    images = pictures(model, prompts, size=size, guidance_scale=guidance_scale, first_seed=first_seed)
+    return arrange(list(images), prompts)
+
+
+def pictures(
+    model: Path, prompts: Sequence[str], *, size: tuple[int, int], guidance_scale: float = 5.0, first_seed: int = 100
+) -> Iterator[Image.Image]:
+    """Draw prompts one by one with DDIM in 31 steps; picture n has the seed `first_seed` + n."""
     pipeline = build_pipeline(model)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-    images = [
-        pipeline(
+    for number, prompt in enumerate(prompts):
+        drawn: Image.Image = pipeline(
             prompt,
             width=size[0],
             height=size[1],
@@ -49,9 +57,7 @@ def make_sheet(
             guidance_scale=guidance_scale,
             generator=torch.Generator().manual_seed(first_seed + number),
         ).images[0]
-        for number, prompt in enumerate(prompts)
-    ]
-    return arrange(images, prompts)
+        yield drawn
 
 
 def arrange(images: Sequence[Image.Image], labels: Sequence[str], *, columns: int = 6) -> Image.Image:

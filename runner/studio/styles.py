@@ -3,10 +3,18 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from PIL import Image, ImageChops, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 EDGE_WIDTH = 3
 """Pixels of a drawn outline at 256 x 256."""
+
+TILE = 16
+"""Side in pixels of a mosaic's tile: two latents."""
+
+JOINT = 3
+"""Pixels between two tiles."""
+
+MORTAR = (48, 44, 52)
 
 
 def ink(image: Image.Image) -> Image.Image:
@@ -22,7 +30,22 @@ def neon(image: Image.Image) -> Image.Image:
     return ImageChops.screen(glow, light)
 
 
-STYLES: Mapping[str, Callable[[Image.Image], Image.Image]] = MappingProxyType({"ink": ink, "neon": neon})
+def mosaic(image: Image.Image) -> Image.Image:
+    """Square tiles of one colour each, with dark joints between them."""
+    columns, rows = (max(1, side // TILE) for side in image.size)
+    tiles = image.convert("RGB").resize((columns, rows), Image.Resampling.BOX)
+    laid = tiles.resize((columns * TILE, rows * TILE), Image.Resampling.NEAREST)
+    brush = ImageDraw.Draw(laid)
+    for x in range(0, laid.width, TILE):
+        brush.rectangle((x, 0, x + JOINT - 1, laid.height), fill=MORTAR)
+    for y in range(0, laid.height, TILE):
+        brush.rectangle((0, y, laid.width, y + JOINT - 1), fill=MORTAR)
+    return laid.resize(image.size, Image.Resampling.NEAREST)
+
+
+STYLES: Mapping[str, Callable[[Image.Image], Image.Image]] = MappingProxyType(
+    {"ink": ink, "neon": neon, "mosaic": mosaic}
+)
 
 
 def _edges(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""The eight things that studio-tiny can draw. Each stands on the brush's origin; one unit is about twice its height."""
+"""The twelve things that studio-tiny can draw. Each stands on the brush's origin; one unit is about twice its height."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -127,6 +127,57 @@ def mushroom(brush: Brush, paint: Paint) -> None:
         brush.ellipse(x, y, radius, radius, (255, 255, 255))
 
 
+def castle(brush: Brush, paint: Paint) -> None:
+    """Draw a wall with battlements and a gate between two towers."""
+    _shadow(brush)
+    brush.rectangle(-0.17, -0.26, 0.17, 0, paint.body)
+    for tower in (-0.22, 0.22):
+        brush.rectangle(tower - 0.065, -0.38, tower + 0.065, 0, paint.body)
+        brush.polygon([(tower - 0.08, -0.38), (tower, -0.52), (tower + 0.08, -0.38)], paint.shade)
+        brush.rectangle(tower - 0.018, -0.30, tower + 0.018, -0.23, INK)
+    for battlement in range(4):
+        left = -0.145 + battlement * 0.08
+        brush.rectangle(left, -0.30, left + 0.05, -0.26, paint.body)
+    brush.rectangle(-0.05, -0.10, 0.05, 0, (80, 55, 40))
+    brush.ellipse(0, -0.10, 0.05, 0.05, (80, 55, 40))
+
+
+def balloon(brush: Brush, paint: Paint) -> None:
+    """Draw a hot-air balloon in flight: an envelope with a light stripe, two ropes and a basket."""
+    brush.ellipse(0, -0.41, 0.17, 0.18, paint.body)
+    brush.polygon([(-0.13, -0.30), (0.13, -0.30), (0.045, -0.18), (-0.045, -0.18)], paint.body)
+    brush.ellipse(0, -0.41, 0.065, 0.18, paint.light)
+    brush.ellipse(-0.07, -0.48, 0.03, 0.045, paint.light)
+    for left in (-0.045, 0.035):
+        brush.rectangle(left, -0.18, left + 0.01, -0.10, INK)
+    brush.rectangle(-0.05, -0.12, 0.05, -0.05, (140, 90, 50))
+
+
+def ball(brush: Brush, paint: Paint) -> None:
+    """Draw a ball with a highlight and a dark spot."""
+    _shadow(brush)
+    brush.ellipse(0, -0.19, 0.19, 0.19, paint.body)
+    brush.ellipse(-0.06, -0.26, 0.06, 0.05, paint.light)
+    brush.ellipse(0, -0.19, 0.06, 0.06, paint.shade)
+
+
+def robot(brush: Brush, paint: Paint) -> None:
+    """Draw legs, a body with a panel, arms, and a square head with two eyes and an aerial."""
+    _shadow(brush)
+    for side in (-1, 1):
+        brush.rectangle(side * 0.07 - 0.03, -0.10, side * 0.07 + 0.03, 0, paint.shade)
+        brush.rectangle(side * 0.175 - 0.025, -0.29, side * 0.175 + 0.025, -0.12, paint.shade)
+    brush.rectangle(-0.14, -0.30, 0.14, -0.08, paint.body)
+    brush.rectangle(-0.10, -0.46, 0.10, -0.32, paint.body)
+    brush.rectangle(-0.008, -0.52, 0.008, -0.46, INK)
+    brush.ellipse(0, -0.53, 0.022, 0.022, (240, 60, 60))
+    for eye in (-0.045, 0.045):
+        brush.ellipse(eye, -0.40, 0.026, 0.026, (255, 250, 180))
+        brush.ellipse(eye, -0.40, 0.011, 0.011, INK)
+    brush.rectangle(-0.05, -0.355, 0.05, -0.34, INK)
+    brush.rectangle(-0.07, -0.24, 0.07, -0.14, paint.light)
+
+
 DRAWERS: Mapping[str, Callable[[Brush, Paint], None]] = MappingProxyType(
     {
         "house": house,
@@ -137,5 +188,9 @@ DRAWERS: Mapping[str, Callable[[Brush, Paint], None]] = MappingProxyType(
         "flower": flower,
         "cat": cat,
         "mushroom": mushroom,
+        "castle": castle,
+        "balloon": balloon,
+        "ball": ball,
+        "robot": robot,
     }
 )
