@@ -21,9 +21,11 @@ A test reads this drawing and holds the code to it.
     4  receiver*   the other end of a webhook: answers that come by themselves
     4  report      a table becomes one static folder
     3  client*     one request becomes images or a refusal: send, wait, fetch, download
+    3  compare     what differs between two plans, and between two runs
     3  document    YAML text becomes an Experiment, or complaints with line numbers
     3  engine      the Engine protocol; engine/diffusion.py drives diffusers             [extra: local]
     3  folder      a run folder: plan, manifest, ledger and vault, and its one writer
+    3  likeness    whether two image files show the same picture
     3  studio      drawings become studio-tiny: captions, training, packing               [extra: local]
     3  table       a ledger becomes one tidy DataFrame, and summaries of it (the only pandas import)
     2  plan        an Experiment becomes a Plan

@@ -98,21 +98,6 @@ def shares(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     return found.reindex([key for key in order if key in found.index]).reset_index()
 
 
-def totals(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, int]:
-    """Return how many cells of a plan stand in each state, and how many images there are.
-
-    `reused` counts those of the made cells whose images were taken from an earlier run.
-    """
-    found = [standings.get(cell.digest, PENDING) for cell in plan.cells()]
-    counts = {state.value: sum(standing.state is state for standing in found) for state in State}
-    return {
-        "planned": len(found),
-        **counts,
-        "reused": sum(bool(standing.reused_from) for standing in found),
-        "images": sum(len(standing.pictures) for standing in found),
-    }
-
-
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
     """Return a copy in which no text is a formula to a spreadsheet: a quote stands before those that would be.
 

@@ -21,6 +21,8 @@ COMMANDS = (
     "run",
     "retry",
     "pace",
+    "diff",
+    "verify",
     "status",
     "report",
     "summary",

@@ -126,7 +126,6 @@ def test_reused_pictures_name_the_run_that_they_come_from() -> None:
     found = plan()
     again = made("a", reused_from="runs/earlier")
     assert rows(table.frame(found, standings(found, again)), "outcome", "reused_from") == [("made", "runs/earlier")]
-    assert table.totals(found, standings(found, again))["reused"] == 1
 
 
 def test_an_axis_with_the_name_of_a_records_column_has_a_column_of_its_own() -> None:
@@ -232,19 +231,6 @@ def test_shares_of_a_plan_without_axes_are_empty_with_the_same_columns() -> None
     assert shared(plan(), {}) == []
 
 
-def test_totals_count_cells_and_images() -> None:
-    assert table.totals(GRID, STANDS) == {
-        "planned": 4,
-        "made": 1,
-        "refused": 0,
-        "failed": 1,
-        "unknown": 1,
-        "pending": 1,
-        "reused": 0,
-        "images": 2,
-    }
-
-
 # --- spreadsheets --------------------------------------------------------------------------------------------------
 
 
@@ -286,7 +272,6 @@ def test_ten_thousand_cells_are_one_table() -> None:
     stands = {cell.digest: made("a", float(number % 7)) for number, cell in enumerate(found.cells())}
     counted = table.frame(found, stands)
     assert len(counted) == 10_000
-    assert table.totals(found, stands)["made"] == 10_000
     assert math.isclose(table.shares(found, stands)["p50"].median(), 3.0)
 
 

@@ -81,22 +81,29 @@ def validate(files: Files, overrides: Overrides = None, json: Json = False) -> N
 def plan(
     file: File,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="RUN", help="Count what this run folder holds already.")
+        Path | None,
+        typer.Option("--out", metavar="RUN", help="Count what this folder holds already; runs/NAME without it."),
     ] = None,
     overrides: Overrides = None,
     target: Target = "",
     reuse: Reuse = None,
     no_reuse: NoReuse = False,
+    diff: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="RUN", help="Say what the file adds to this run, keeps of it and orphans."),
+    ] = None,
     json: Json = False,  # typer's flag
 ) -> None:
     """Count what a file would send, and what it would cost; nothing is sent and nothing is written."""
-    from runner.verbs import Choice, estimate, prepare
+    from runner.cli.comparing import revision_facts, say_revision
+    from runner.verbs import Choice, estimate, prepare, revise
 
     found = prepare(file, overrides or (), target=target)
     choice = Choice(earlier=places(reuse, no_reuse=no_reuse))
-    facts = estimate(found, out or Path("runs") / found.experiment.name, choice, complain)
+    facts = estimate(found, out or diff or Path("runs") / found.experiment.name, choice, complain)
+    revision = revise(found, diff, choice) if diff else None
     if json:
-        say_json(facts)
+        say_json({**facts, **({"diff": revision_facts(revision, diff)} if revision and diff else {})})
         return
     axes = [(axis.name, len(axis.points), ", ".join(point.label for point in axis.points)) for axis in found.axes]
     experiment = found.experiment
@@ -105,6 +112,8 @@ def plan(
     say_table("", ("", "count"), [(_said(name), count) for name, count in facts.items() if count is not None])
     for reason, count in found.survey.invalid.items():
         say(f"left out: {count}, {reason}")
+    if revision and diff:
+        say_revision(revision, diff)
 
 
 def places(reuse: Sequence[Path] | None, *, no_reuse: bool) -> "Places":

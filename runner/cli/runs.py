@@ -1,10 +1,7 @@
 """Commands about run folders: run, retry, status, report, summary, export."""
 
-import asyncio
-import signal
 import sys
 import webbrowser
-from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,20 +11,16 @@ import typer
 
 from runner.cli.app import app
 from runner.cli.experiments import File, Json, NoReuse, Overrides, Reuse, Target, places
+from runner.cli.sending import ask, exit_code, spending, watched
 from runner.cli.words import complain, say, say_json, say_table
 from runner.errors import InputError
 
 if TYPE_CHECKING:
-    from runner.execute import Stop
     from runner.plan import Plan
     from runner.receiver import Webhook
     from runner.verbs import Choice, Result
 
 Run = Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN", show_default=False)]
-
-INTERRUPTED = 130
-LIMITED = 3
-REFUSED = 4
 
 
 class Format(StrEnum):
@@ -85,7 +78,7 @@ def run(  # one parameter a flag
     earlier = places(reuse, no_reuse=no_reuse)
     choice = Choice(only=parse_only(only, plan), limit=limit, fresh=fresh, earlier=earlier)
     if plan.experiment.target.hosted and not yes:
-        _ask("run", _spending(plan, estimate(plan, folder, choice)))
+        ask("run", spending(plan.experiment.target.name, estimate(plan, folder, choice)))
     result = _sweep(plan, folder, choice, hook, quiet=json)
     _end(result, plan, json=json, show=show)
 
@@ -113,16 +106,16 @@ def retry(
     if not states:
         raise InputError("retry: no cells are named; add --failed, --refused or --unknown, or several of them")
     plan, choice = retried(run), Choice(limit=limit, states=states)
-    spending = _spending(plan, estimate(plan, run, choice))
-    if not spending:
+    said = spending(plan.experiment.target.name, estimate(plan, run, choice))
+    if not said:
         _tell_of_nothing(run, " or ".join(state.value for state in flags if state in states), json=json)
         return
     if not yes:
         doubtful = count(run)["unknown"] if unknown else 0
         if doubtful:
-            _ask("retry", f"{spending}; {doubtful} of these may have been made and paid for already")
+            ask("retry", f"{said}; {doubtful} of these may have been made and paid for already")
         elif plan.experiment.target.hosted:
-            _ask("retry", spending)
+            ask("retry", said)
     _end(_sweep(plan, run, choice, None, quiet=json), plan, json=json, show=False)
 
 
@@ -194,26 +187,14 @@ def export(
 
 
 def _sweep(plan: "Plan", folder: Path, choice: "Choice", webhook: "Webhook | None", *, quiet: bool) -> "Result":
-    from runner.cli.progress import Progress
-    from runner.execute import Stop
-    from runner.verbs import Surroundings, sweep
+    from runner.verbs import sweep
 
-    stop = Stop()
-    around = Surroundings(stop=stop, webhook=webhook, note=complain)
-    with Progress(plan.survey.cells, quiet=quiet) as progress:
-
-        async def sweeping() -> "Result":
-            task = asyncio.current_task()
-            loop = asyncio.get_running_loop()
-            if task and sys.platform != "win32":
-                loop.add_signal_handler(signal.SIGINT, _interrupt, stop, task)
-            return await sweep(plan, folder, choice, replace(around, watch=progress.watch))
-
-        try:
-            return asyncio.run(sweeping())
-        except asyncio.CancelledError:
-            complain(f"stopped at once; what was in flight is settled by the next run: sweep run … --out {folder}")
-            raise typer.Exit(INTERRUPTED) from None
+    return watched(
+        lambda around: sweep(plan, folder, choice, replace(around, webhook=webhook)),
+        cells=plan.survey.cells,
+        quiet=quiet,
+        afterwards=f"what was in flight is settled by the next run: sweep run … --out {folder}",
+    )
 
 
 def _webhook(url: str, listen: str) -> "Webhook | None":
@@ -222,17 +203,6 @@ def _webhook(url: str, listen: str) -> "Webhook | None":
     if listen and not url:
         raise InputError(f"--webhook-listen: {listen!r} without a webhook; add the public URL: --webhook https://…")
     return webhook_at(url, listen) if url else None
-
-
-def _interrupt(stop: "Stop", task: "asyncio.Task[object]") -> None:
-    """Ctrl-C once: no new sends, what is in flight finishes. Twice: stop now."""
-    from runner.execute import Cause
-
-    if stop.cause is Cause.USER:
-        task.cancel()
-        return
-    stop.because(Cause.USER, "interrupted")
-    complain("finishing what is in flight; press Ctrl-C again to stop at once")
 
 
 def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:
@@ -244,29 +214,7 @@ def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:
         _tell_of_key(result, plan)
     if show:
         webbrowser.open(result.report.resolve().as_uri())
-    raise typer.Exit(_exit_code(result))
-
-
-def _spending(plan: "Plan", facts: Mapping[str, object]) -> str:
-    """Return what will be sent, in words; empty where that is nothing."""
-    if not facts["requests"]:
-        return ""
-    cost = "" if facts["cost"] is None else f", for about {facts['cost']}"
-    requests, images = _counted(facts["requests"], "request"), _counted(facts["images"], "image")
-    return f"{requests} ({images}) to {plan.experiment.target.name}{cost}"
-
-
-def _counted(count: object, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _ask(command: str, said: str) -> None:
-    """Before spending: say what will be sent and ask, or refuse where nobody can answer."""
-    if not said:
-        return
-    if not sys.stdin.isatty():
-        raise InputError(f"{command}: {said}; nobody is here to confirm: add --yes")
-    typer.confirm(f"Send {said}?", abort=True)
+    raise typer.Exit(exit_code(result.stop, all_made=result.counts["made"] == result.counts["planned"]))
 
 
 def _tell_of_nothing(run: Path, states: str, *, json: bool) -> None:
@@ -315,11 +263,3 @@ def _tell_of_key(result: "Result", plan: "Plan") -> None:
             f"no key was sent to {target.name}; name the variable that holds it in the file: "
             f'target: {{url: "{target.name}", key: "${{env:NAME}}"}}'
         )
-
-
-def _exit_code(result: "Result") -> int:
-    from runner.execute import Cause
-
-    if result.stop.cause is not None:
-        return {Cause.USER: INTERRUPTED, Cause.LIMIT: LIMITED, Cause.TARGET: REFUSED}[result.stop.cause]
-    return 0 if result.counts["made"] == result.counts["planned"] else 1

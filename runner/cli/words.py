@@ -23,6 +23,11 @@ def complain(text: str) -> None:
     errors.print(Text(text))
 
 
+def counted(count: object, noun: str) -> str:
+    """Return a count and its noun, which takes an s for any number but one."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def say_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON value on one line: the last line that a program needs to read."""
     typer.echo(json.dumps(value, ensure_ascii=False))

@@ -2,26 +2,34 @@
 
 choosing    which of a plan's cells a command is about
 estimating  what a plan would send, before anything is sent
+verifying   whether the same request still gives the same picture
 sweeping    a file becomes a plan, and a plan its pictures
 pacing      how fast a run goes
+comparing   what an edited file means for a run, what changed between two runs
 reading     what a run folder holds: counts, table, page
 
 What needs pandas is imported where it is used: checking and planning a file should not wait for it.
 """
 
 from runner.verbs.choosing import Choice
+from runner.verbs.comparing import Revision, differ, revise
 from runner.verbs.estimating import estimate
 from runner.verbs.pacing import pace
 from runner.verbs.reading import axes_of, count, exported, load, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
+from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
 
 __all__ = [
     "Choice",
     "Result",
+    "Revision",
+    "Sample",
     "Surroundings",
+    "Verdict",
     "axes_of",
     "check",
     "count",
+    "differ",
     "estimate",
     "exported",
     "load",
@@ -30,6 +38,10 @@ __all__ = [
     "render",
     "retried",
     "retry",
+    "revise",
+    "sampled",
+    "stopped",
     "summarise",
     "sweep",
+    "verify",
 ]

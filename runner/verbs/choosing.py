@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from runner.ledger import PENDING, Gist, Ledger, OpenAttempt, Standing
+from runner.ledger import Gist, Ledger, OpenAttempt
 from runner.nouns import Cell, Rule, State
 from runner.plan import Plan
 from runner.plan.identity import identify
@@ -35,18 +35,25 @@ def places(choice: Choice) -> Places:
     return NOWHERE if choice.fresh or choice.states else choice.earlier
 
 
-def lacking(plan: Plan, standings: Mapping[str, Standing | Gist], choice: Choice) -> Iterator[Cell]:
+def state_of(cell: Cell, gists: Mapping[str, Gist]) -> State:
+    """Return how a cell stands; one that was never tried is pending."""
+    gist = gists.get(cell.digest)
+    return gist.state if gist else State.PENDING
+
+
+def lacking(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
     """Yield the chosen cells that are not made, those too that are not owed: a run that has them is better than a no."""
     for cell in plan.cells():
-        if standings.get(cell.digest, PENDING).state is not State.MADE and _chosen(cell, choice.only):
+        if state_of(cell, gists) is not State.MADE and _chosen(cell, choice.only):
             yield cell
 
 
-def owed(plan: Plan, standings: Mapping[str, Standing | Gist], choice: Choice) -> Iterator[Cell]:
+def owed(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
     """Yield the chosen cells that are to be sent."""
     for cell in plan.cells():
-        standing = standings.get(cell.digest, PENDING)
-        wanted = standing.state in choice.states if choice.states else choice.fresh or standing.owed
+        gist = gists.get(cell.digest)
+        missing = choice.fresh or gist is None or gist.owed
+        wanted = state_of(cell, gists) in choice.states if choice.states else missing
         if wanted and _chosen(cell, choice.only):
             yield cell
 

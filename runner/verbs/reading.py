@@ -1,12 +1,15 @@
 """What a run folder holds: counts, table, page. What needs pandas is imported where it is used."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from runner.errors import InputError
 from runner.folder import RunFolder
-from runner.ledger import Standing
+from runner.ledger import Gist, Standing
+from runner.nouns import State
+from runner.plan import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,10 +17,23 @@ if TYPE_CHECKING:
 
 def count(run: str | Path) -> dict[str, int]:
     """Return how a run's cells stand now: planned, made, reused, refused, failed, unknown, pending, images."""
-    from runner import table
-
     folder = RunFolder(Path(run))
-    return table.totals(folder.plan(), standings_of(folder))
+    return tally(folder.plan(), gists_of(folder))
+
+
+def tally(plan: Plan, gists: Mapping[str, Gist]) -> dict[str, int]:
+    """Return how many cells of a plan stand in each state, how many of those made were reused, and how many images."""
+    stood: Counter[Gist | None] = Counter(gists.get(cell.digest) for cell in plan.cells())
+    found = {gist: count for gist, count in stood.items() if gist}
+    states = Counter({State.PENDING: stood[None]})
+    for gist, count in found.items():
+        states[gist.state] += count
+    return {
+        "planned": stood.total(),
+        **{state.value: states[state] for state in State},
+        "reused": sum(count for gist, count in found.items() if gist.reused),
+        "images": sum(count * gist.images for gist, count in found.items()),
+    }
 
 
 def load(run: str | Path) -> "pd.DataFrame":
@@ -80,6 +96,14 @@ def render(run: str | Path) -> Path:
     found = table.spreadsheet_safe(table.frame(plan, standings))
     folder.write("results.csv", found.to_csv(index=False).encode())
     return report.write(book(plan, standings, folder.manifest()), folder.report.parent)
+
+
+def gists_of(folder: RunFolder) -> dict[str, Gist]:
+    """Return how each cell stands that was tried, in brief, by digest; none before anything was sent."""
+    if not folder.ledger_path.is_file():
+        return {}
+    with folder.reading() as ledger:
+        return ledger.gists()
 
 
 def standings_of(folder: RunFolder) -> dict[str, Standing]:
