@@ -18,12 +18,10 @@ from pathlib import Path
 from random import Random
 
 from PIL import Image
+from planted import KEY, files_holding
 
 from runner.canon import digest_bytes
 from runner.folder import RunFolder
-
-KEY = "planted-4f1d9c2e-never-to-be-written"
-"""The key of every campaign: its value is looked for in all that a run leaves behind."""
 
 LIES: Mapping[str, float] = {
     "at once": 30,
@@ -142,6 +140,8 @@ class Liar:
                 return said({"status": "error", "message": f"queue is full, {KEY}", "retry_after": 0.02}, status=429)
             case "busy without a hint":
                 return said({"status": "error", "message": "Too many requests"}, status=429)
+            case "refused":
+                return said({"status": "error", "message": f"width is wrong, says {KEY}"}, status=400)
             case "broken":
                 return said({"status": "error", "message": "Try again", "retry_after": 0.02}, status=500)
             case lie:
@@ -302,7 +302,7 @@ async def _one_run(run: Path, cells: int, kills: int, chance: Random, figures: F
             figures.resumes += 1
     figures.wrong += [f"{run}: the last process ended with {code}"] * (code not in (0, 1))
     look(run / "out", liar, seeds, figures)
-    figures.wrong += [f"{path}: the key" for path in holding(KEY.encode(), run)]
+    figures.wrong += [f"{path}: holds the key" for path in files_holding(run)]
 
 
 async def _start(run: Path) -> asyncio.subprocess.Process:
@@ -378,8 +378,3 @@ def _whole(path: Path) -> bool:
     with Image.open(io.BytesIO(data)) as image:
         image.load()
     return digest_bytes(data) == path.stem
-
-
-def holding(secret: bytes, folder: Path) -> list[Path]:
-    """Return the files below a folder that hold a secret."""
-    return [path for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]

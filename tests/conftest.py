@@ -1,16 +1,33 @@
-"""What every test shares: no secrets in the environment, no sockets beyond loopback."""
+"""What every test shares: no secrets in the environment nor in anything it leaves behind, no sockets beyond loopback."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from planted import KEYS, files_holding
 
 # The same examples on every machine, however slow: a failure in CI can be repeated at once.
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 ROOT = Path(__file__).parent.parent
+
+
+TOLD: list[str] = []
+"""Tests whose captured output or log held a key."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    TOLD.extend(f"{report.nodeid}: {name}" for name, text in report.sections if any(key in text for key in KEYS))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_key_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the session if the value of a key stands in a file, an output or a log of any test."""
+    yield
+    assert [*TOLD, *files_holding(tmp_path_factory.getbasetemp())] == [], "the value of a key was written down"
 
 
 @pytest.fixture(autouse=True)

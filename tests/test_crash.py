@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from campaign import KEY, Figures, Liar, Plot, campaign, holding, look, painted
+from campaign import Figures, Liar, Plot, campaign, look, painted
+from planted import KEY
 
 from runner.client import Client, Patience
 from runner.execute import Bench, Stop, execute, settle
@@ -235,4 +236,3 @@ def test_processes_killed_at_random_moments_lose_nothing_and_buy_nothing_twice(t
     assert (figures.lost, figures.twice, figures.wrong) == (0, 0, [])
     assert figures.made + figures.unknown == figures.cells == 64
     assert figures.kills >= 6
-    assert holding(KEY.encode(), tmp_path) == []
