@@ -31,6 +31,7 @@ def main() -> None:
     print(f"cells             {found.cells}")
     print(f"  made            {found.made}")
     print(f"  unknown         {found.unknown}")
+    print(f"    by targets that can be asked  {found.untold}")
     print(f"accepted          {found.accepted}")
     print(f"lost              {found.lost}")
     print(f"bought twice      {found.twice}")

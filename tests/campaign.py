@@ -22,6 +22,7 @@ from planted import KEY, files_holding
 
 from runner.canon import digest_bytes
 from runner.folder import RunFolder
+from runner.wire import never_accepted
 
 LIES: Mapping[str, float] = {
     "at once": 30,
@@ -79,17 +80,21 @@ class Liar:
     """A target that charges for each request that it accepts, and does not always say so.
 
     Attributes:
+        tells: whether it can be asked about a request by its track_id.
         choose: returns what becomes of the nth POST of a seed, and of the nth GET of its picture.
         charged: how often each seed's request was accepted.
         events: requests of any kind so far.
     """
 
-    def __init__(self, choose: Callable[[str, int, int], str]) -> None:
+    def __init__(self, choose: Callable[[str, int, int], str], *, tells: bool = False) -> None:
         self.choose = choose
+        self.tells = tells
         self.charged: Counter[int] = Counter()
         self.events = 0
         self.url = ""
         self._asked: Counter[tuple[str, int]] = Counter()
+        self._tracks: dict[str, int] = {}
+        self._withdrawn: set[str] = set()
         self._happened = asyncio.Event()
 
     @asynccontextmanager
@@ -124,15 +129,28 @@ class Liar:
         asked = json.loads(body)
         if asked["key"] != KEY:
             return said({"status": "error", "message": "Invalid API key"}, status=401)
+        if path.endswith("/fetch_by_track_id"):
+            return self._find(asked["track_id"])
         if "/fetch" in path:
             return self._fetch(int(asked["request_id"]))
-        return self._generate(int(asked["seed"]))
+        return self._generate(int(asked["seed"]), asked["track_id"])
 
     def _nth(self, what: str, seed: int) -> int:
         self._asked[what, seed] += 1
         return self._asked[what, seed]
 
-    def _generate(self, seed: int) -> Answer:
+    def _find(self, track_id: str) -> Answer:
+        if not self.tells:
+            return said({"status": "error", "message": "no such route"}, status=404)
+        if track_id in self._tracks:
+            seed = self._tracks[track_id]
+            return said({"status": "processing", "id": seed, "eta": 0.01, "output": [], "track_id": track_id})
+        self._withdrawn.add(track_id)
+        return said(never_accepted(track_id, remembers=1e6, withdrawn=True), status=404)
+
+    def _generate(self, seed: int, track_id: str) -> Answer:
+        if track_id in self._withdrawn:
+            return said({"status": "error", "message": "withdrawn", "retry_after": 0.02}, status=409)
         match self.choose("post", seed, self._nth("post", seed)):
             case "hangs up before":
                 raise HangUp
@@ -146,6 +164,7 @@ class Liar:
                 return said({"status": "error", "message": "Try again", "retry_after": 0.02}, status=500)
             case lie:
                 self.charged[seed] += 1
+                self._tracks[track_id] = seed
                 return self._accepted(seed, lie)
 
     def _accepted(self, seed: int, lie: str) -> Answer:
@@ -229,6 +248,7 @@ class Figures:
         kills, resumes: processes that were killed, and those started on what one had left.
         cells: of all runs.
         made, unknown: how they stand in the end.
+        untold: of the unknown ones, those whose target could have been asked.
         accepted: requests that the target has charged for.
         lost: cells whose request was known to be accepted and that are not made, or made ones without their picture.
         twice: cells whose request was charged for more than once.
@@ -240,6 +260,7 @@ class Figures:
     cells: int = 0
     made: int = 0
     unknown: int = 0
+    untold: int = 0
     accepted: int = 0
     lost: int = 0
     twice: int = 0
@@ -286,7 +307,7 @@ async def _one_run(run: Path, cells: int, kills: int, chance: Random, figures: F
             return TRUTH[what]
         return chosen(Random(f"{salt} {what} {seed} {nth}"), LIES if what == "post" else IMAGE_LIES)
 
-    liar = Liar(choose)
+    liar = Liar(choose, tells=chance.random() < 0.5)
     seeds = chance.sample(range(1, 2**24), cells)
     async with liar.serving() as url:
         _file(run, url, seeds, chance.choice([2, 4, 8, 16]))
@@ -349,18 +370,20 @@ def look(out: Path, liar: Liar, seeds: list[int], figures: Figures) -> None:
         ).fetchall()
     figures.cells += len(seeds)
     for seed in seeds:
-        _look_at_cell(out, seed, [row for row in attempts if row["asked"] == seed], liar.charged[seed], figures)
+        _look_at_cell(out, seed, [row for row in attempts if row["asked"] == seed], liar, figures)
     figures.wrong += [f"{path}: torn" for path in (out / "images").rglob("*.png") if not _whole(path)]
     for name in ("plan.json", "manifest.json"):
         json.loads((out / name).read_bytes())
 
 
-def _look_at_cell(out: Path, seed: int, attempts: list[sqlite3.Row], charged: int, figures: Figures) -> None:
-    states = {row["state"] for row in attempts}
+def _look_at_cell(out: Path, seed: int, attempts: list[sqlite3.Row], liar: Liar, figures: Figures) -> None:
+    states, charged = {row["state"] for row in attempts}, liar.charged[seed]
     figures.accepted += charged
     figures.twice += charged > 1
     figures.made += "made" in states
-    figures.unknown += "made" not in states and "unknown" in states
+    unknown = "made" not in states and "unknown" in states
+    figures.unknown += unknown
+    figures.untold += unknown and liar.tells
     known = any(row["remote_id"] for row in attempts)
     figures.lost += "made" not in states and known
     figures.wrong += [f"{out}: attempt {row['id']} is open" for row in attempts if row["finished"] is None]
