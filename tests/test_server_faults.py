@@ -300,6 +300,33 @@ def test_a_request_can_be_made_and_said_to_be_processing_for_so_long(lying: Call
     ]
 
 
+@pytest.mark.parametrize(("ends", "said"), [("success", "success"), ("failed", "failed")])
+def test_a_promise_is_kept_also_where_it_is_asked_for_by_track_id(
+    lying: Callable[..., Any], ends: str, said: str
+) -> None:
+    _, clock = instantly()
+
+    async def say(scene: Scene) -> list[Any]:
+        await scene.make(track_id="order-66")
+        answers = [(await scene.http.post("fetch_by_track_id", json={"track_id": "order-66"})).json()]
+        await clock.sleep(60)
+        answers.append((await scene.http.post("fetch_by_track_id", json={"track_id": "order-66"})).json())
+        return [(answer["status"], answer["track_id"]) for answer in answers]
+
+    listed = f"{{kind: processing, seconds: 60, ends: {ends}}}"
+    assert lying(listed, say, clock=clock) == [("processing", "order-66"), (said, "order-66")]
+
+
+def test_a_server_can_be_one_that_cannot_be_asked(lying: Callable[..., Any]) -> None:
+    async def say(scene: Scene) -> Any:
+        reply = await scene.client.send(REQUEST, track_id="order-66")
+        found = await scene.client.find("order-66", age=0.1)
+        return isinstance(reply, Unknown), found, (await scene.account())["heard"]
+
+    listed = "{kind: drop}\n  - {kind: html, status: 404, route: fetch_by_track_id}"
+    assert lying(listed, say) == (True, None, {"fetch_by_track_id": 1, "text2img": 1})
+
+
 def test_a_promise_without_an_end_is_unknown_when_the_time_to_wait_is_over(lying: Callable[..., Any]) -> None:
     async def say(scene: Scene) -> Reply:
         reply = await scene.send()
@@ -485,6 +512,7 @@ def struck(listed: str, tmp_path: Path, *, requests: int = 12, seed: int = 7, ro
         ("{kind: drop, after: 3, every: 4, first: 2}", [7, 11]),
         ("{kind: drop, route: fetch}", []),
         ("{kind: drop, route: inpaint}", []),
+        ("{kind: drop, route: fetch_by_track_id}", []),
         ("{kind: drop, route: any, every: 6}", [6, 12]),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from starlette.responses import PlainTextResponse
 
 import runner
 from runner import wire
+from runner.client import Mailbox
+from runner.engine import Engine
 from runner.folder import RunFolder
 from runner.pace import Clock
 from runner.plan import Plan
@@ -43,8 +46,8 @@ faults:
 class Stage:
     """A lying server on a socket and an experiment that it is the target of."""
 
-    def __init__(self, folder: Path, url: str, app: App) -> None:
-        self.folder, self.url, self.app = folder, url, app
+    def __init__(self, folder: Path, url: str, app: App, asked: asyncio.Event) -> None:
+        self.folder, self.url, self.app, self.asked = folder, url, app, asked
 
     def plan(self, *, cells: int = 24, more: str = "") -> Plan:
         path = self.folder / "lost.yaml"
@@ -61,23 +64,34 @@ class Stage:
         return said
 
 
-def play(folder: Path, faults: str, scene: Callable[[Stage], Any], *, asks: bool = True, **options: Any) -> Any:
+def play(
+    folder: Path,
+    faults: str,
+    scene: Callable[[Stage], Any],
+    *,
+    engine: Engine | None = None,
+    asks: bool = True,
+    **options: Any,
+) -> Any:
     (folder / "faults.yaml").write_text(faults)
 
     async def session() -> Any:
-        app = create_app(Recorder(), Settings(faults=load(folder / "faults.yaml"), **options))
-        async with asyncio.timeout(60), serving(app if asks else deaf(app)) as url:
-            return await scene(Stage(folder, url, app))
+        app = create_app(engine or Recorder(), Settings(faults=load(folder / "faults.yaml"), **options))
+        asked = asyncio.Event()
+        async with asyncio.timeout(60), serving(app if asks else deaf(app, asked)) as url:
+            return await scene(Stage(folder, url, app, asked))
 
     return asyncio.run(session())
 
 
-def deaf(app: App) -> Any:
-    """Return the app without the route by which it can be asked."""
+def deaf(app: App, asked: asyncio.Event) -> Any:
+    """Return the app without the route by which it can be asked; it notes that someone tries."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        asked = scope["type"] == "http" and scope["path"].endswith(wire.FIND)
-        await (PlainTextResponse("Not Found", 404) if asked else app)(scope, receive, send)
+        name = scope.get("path", "").rpartition("/")[2]
+        if name == wire.FIND:
+            asked.set()
+        await (PlainTextResponse("Not Found", 404) if name == wire.FIND else app)(scope, receive, send)
 
     return answer
 
@@ -138,16 +152,16 @@ def test_a_lost_answer_is_made_up_for_by_the_webhook_where_the_target_cannot_be_
 # --- after a crash ------------------------------------------------------------------------------------------------
 
 
-async def crashed(stage: Stage, plan: Plan, *, arrived: bool) -> None:
+async def crashed(stage: Stage, plan: Plan, *, arrived: bool, ago: float = 0.0, webhook: str = "") -> None:
     """Leave the run folder as a process does that was killed while it waited for the first cell's answer."""
     cell = next(iter(plan.cells()))
     folder = RunFolder(stage.folder / "run")
     with folder.writing() as ledger:
         folder.freeze(plan, {"plan": plan.digest})
         async with open_target(plan.experiment.target, load=folder.vault.load_input, environ={}) as target:
-            await asyncio.sleep(0)
-            ledger.begin(cell, now=Surroundings().clock.now(), track_id="track-1")
+            ledger.begin(cell, now=Clock().now() - ago, track_id="track-1")
             if arrived:
+                target.client.mailbox = Mailbox(webhook, draw=lambda: "track-1") if webhook else None
                 await target.client.send(cell.request, track_id="track-1")
 
 
@@ -162,6 +176,43 @@ def test_what_was_sent_before_a_crash_is_asked_about_and_made_once(tmp_path: Pat
 
     assert (made, unknown, sent) == (3, 0, 2 if arrived else 3)
     assert (account["requests_made"], account["bought_twice"]) == (3, 0)
+
+
+@pytest.mark.parametrize("ago", [3600.0, -3600.0])
+def test_what_was_sent_before_the_servers_memory_begins_or_under_a_clock_that_was_set_back_is_unknown(
+    tmp_path: Path, ago: float
+) -> None:
+    async def scene(stage: Stage) -> Any:
+        await crashed(stage, plan := stage.plan(cells=3), arrived=False, ago=ago)
+        result = await stage.sweep(plan)
+        return result.counts["made"], result.counts["unknown"], result.sent
+
+    assert play(tmp_path, "faults: [{kind: drop, after: 99}]", scene) == (2, 1, 2)
+
+
+def test_after_a_crash_a_webhook_that_comes_while_others_are_settled_is_not_lost(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/hook"
+    engine = Recorder(gate=threading.Event())
+
+    async def scene(stage: Stage) -> Any:
+        before = asyncio.ensure_future(crashed(stage, plan := stage.plan(cells=3), arrived=True, webhook=url))
+        await asyncio.to_thread(engine.begun.wait, 10)
+        before.cancel()
+        await asyncio.wait([before])
+        after = asyncio.ensure_future(stage.sweep(plan, webhook=webhook_at(url)))
+        await stage.asked.wait()
+        engine.gate.set()  # type: ignore[union-attr]  # it has one
+        result = await after
+        return result.counts["made"], result.counts["unknown"], stage.account["bought_twice"]
+
+    post = Outside(allow_private=True).post
+    assert play(tmp_path, "faults: [{kind: drop, after: 99}]", scene, engine=engine, asks=False, post_hook=post) == (
+        3,
+        0,
+        0,
+    )
 
 
 def test_what_is_open_at_another_target_is_left_open_for_the_run_that_goes_on_there(tmp_path: Path) -> None:

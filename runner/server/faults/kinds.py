@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from runner.nouns import ENDPOINTS
+from runner.wire import FIND
 
 Span: TypeAlias = tuple[float, float]
 """Seconds, from the first number to the second."""
@@ -139,7 +140,8 @@ KINDS: Mapping[str, type[Act]] = {
 
 GROUPS: Mapping[str, frozenset[str]] = {
     "make": frozenset(ENDPOINTS),
-    "any": frozenset({*ENDPOINTS, "fetch", "images"}),
+    "fetch": frozenset({"fetch", FIND}),
+    "any": frozenset({*ENDPOINTS, "fetch", FIND, "images"}),
 }
 """Words of the file that stand for several routes; any other stands for itself."""
 
@@ -153,7 +155,7 @@ class Fault:
 
     Attributes:
         act: what is wrong.
-        routes: whose requests are counted: an endpoint, `fetch`, `images` or `webhook`.
+        routes: whose requests are counted: an endpoint, `fetch`, `fetch_by_track_id`, `images` or `webhook`.
         chance: how likely it strikes a request that the counts leave.
         after: requests that are left alone before it begins.
         every: of those that follow, each so many-th.

@@ -13,6 +13,7 @@ from runner.server.faults import lies
 from runner.server.faults.account import Account
 from runner.server.faults.deciding import Decider, Strike, Struck
 from runner.server.faults.kinds import (
+    GROUPS,
     Delay,
     Drop,
     Expire,
@@ -220,15 +221,14 @@ class LyingAnswers:
 
 
 def route_of(scope: Scope) -> str:
-    """Return what a request asks for: an endpoint, `fetch`, `images`, the account; empty for anything else."""
+    """Return what a request asks for: a route that faults may name, the account, or nothing of interest."""
     if scope["type"] != "http":
         return ""
     path, method = scope["path"], scope["method"]
     if method == "GET":
         return ACCOUNT_PATH if path == ACCOUNT_PATH else "images" if path.startswith("/images/") else ""
     name = _NAMES.get(path) or _NAMES.get(f"{path.rpartition('/')[0]}/{{request_id}}", "")
-    asks = "fetch" if name == wire.FIND else name
-    return asks if method == "POST" and (asks in ENDPOINTS or asks == "fetch") else ""
+    return name if method == "POST" and name in GROUPS["any"] else ""
 
 
 async def heard(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Answer, bytes]:
