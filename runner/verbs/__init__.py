@@ -13,7 +13,7 @@ What needs pandas is imported where it is used: checking and planning a file sho
 
 from runner.verbs.choosing import Choice
 from runner.verbs.comparing import Revision, differ, revise
-from runner.verbs.estimating import estimate
+from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.pacing import pace
 from runner.verbs.reading import axes_of, count, exported, load, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
@@ -21,6 +21,7 @@ from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
 
 __all__ = [
     "Choice",
+    "Estimate",
     "Result",
     "Revision",
     "Sample",
