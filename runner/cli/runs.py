@@ -1,4 +1,4 @@
-"""Commands about run folders: run, retry, status, report, summary, export."""
+"""Commands about run folders: run, retry, report, summary, export."""
 
 import sys
 import webbrowser
@@ -117,18 +117,6 @@ def retry(
         elif plan.experiment.target.hosted:
             ask("retry", said)
     _end(_sweep(plan, run, choice, None, quiet=json), plan, json=json, show=False)
-
-
-@app.command()
-def status(run: Run, json: Json = False) -> None:
-    """Say how a run stands, also while it goes on."""
-    from runner.verbs import count
-
-    counts = count(run)
-    if json:
-        say_json({"run": str(run), **counts})
-    else:
-        say_table(str(run), ("cells", "count"), list(counts.items()))
 
 
 @app.command()
