@@ -16,6 +16,7 @@ A test reads this drawing and holds the code to it.
     5  target*     an address becomes an open client: hosted, or the server in-process
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
+    4  forecast    how long a plan would take, and what was assumed
     4  rescue      a damaged ledger becomes one that says what is certain
     4  reuse       what an earlier run made is taken from there
     4  receiver*   the other end of a webhook: answers that come by themselves

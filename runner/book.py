@@ -5,8 +5,8 @@ from typing import Any
 
 from runner import table
 from runner.flags import flags
+from runner.folder import partial
 from runner.ledger import PENDING, Standing
-from runner.nouns import State
 from runner.plan import Placement, Plan
 from runner.report import Book, Share, Tile
 
@@ -69,10 +69,9 @@ def _known(value: float) -> float | None:
 def _notes(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, Any]) -> list[str]:
     """Say loudly what the pictures alone do not show: a run that stopped early, and what was left out."""
     notes = []
-    pending = sum(standings.get(cell.digest, PENDING).state is State.PENDING for cell in plan.cells())
-    if pending:
-        why = manifest.get("stopped") or "the run is not finished"
-        notes.append(f"PARTIAL: {pending} of {plan.survey.cells} cells are not made yet ({why}).")
+    owed = sum(standings.get(cell.digest, PENDING).owed for cell in plan.cells())
+    if owed:
+        notes.append(partial(manifest, owed=owed, cells=plan.survey.cells))
     if plan.survey.excluded:
         notes.append(f"{plan.survey.excluded} combinations are left out by the rules of the file.")
     notes += [f"{count} combinations are left out: {reason}" for reason, count in plan.survey.invalid.items()]

@@ -180,6 +180,20 @@ class RunFolder:
             return ""
 
 
+def partial(manifest: Mapping[str, Any], *, owed: int, cells: int) -> str:
+    """Say that a run is not whole, and why; empty when it owes nothing.
+
+    Args:
+        manifest: of the run.
+        owed: cells of its plan that running again would send.
+        cells: of its plan.
+    """
+    if not owed:
+        return ""
+    why = manifest.get("stopped") or "the run is not finished"
+    return f"PARTIAL: {owed} of {cells} cells are not made yet ({why})."
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())

@@ -77,6 +77,11 @@ class Shelf:
     def __bool__(self) -> bool:
         return bool(self._runs)
 
+    @property
+    def runs(self) -> tuple[RunFolder, ...]:
+        """The earlier runs, the one last written to first."""
+        return tuple(self._runs)
+
     def search(self, cells: Iterable[Cell], take: Take) -> dict[str, Find]:
         """Return by digest those of some cells that an earlier run has made and `take` has taken."""
         missing = {cell.digest for cell in cells if cell.request.parameters.get("seed") is not None}

@@ -47,13 +47,15 @@ def test_an_edited_axis_adds_keeps_and_orphans_cells_and_the_adding_has_a_price(
     assert said_of_edit("--set", "price.per_image=0.5") == [
         "against runs/cats: adds 4, keeps 4, orphans 2 (2 made; their pictures stay there)",
         "guidance_scale: + 9, 12; - 8",
-        "what it adds takes 4 requests (4 images), for about 2.0",
+        "what it adds takes 4 requests (4 images), for about 2",
     ]
 
 
 def test_a_program_reads_the_same() -> None:
     edit(("[2, 5, 8]", "[2, 9]"))
-    assert sweep("plan", "cats.yaml", "--diff", RUN, "--json").facts["diff"] == {
+    found = sweep("plan", "cats.yaml", "--diff", RUN, "--json").facts["diff"]
+    assert found["adding"].pop("seconds") > 0
+    assert found == {
         "run": "runs/cats",
         "adds": 2,
         "keeps": 2,

@@ -133,5 +133,5 @@ def test_a_hosted_service_is_paid_again_only_when_someone_says_so() -> None:
     remade(png(7))
     remade(png(8), place=1)
     done = sweep("verify", RUN)
-    said = f"verify: 2 requests (2 images) to {url}, for about 1.0; nobody is here to confirm: add --yes\n"
+    said = f"verify: 2 requests (2 images) to {url}, for about 1; nobody is here to confirm: add --yes\n"
     assert (done.code, done.err) == (2, said)

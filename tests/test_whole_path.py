@@ -141,6 +141,10 @@ def test_plan_counts_and_writes_nothing(small: Path, tmp_path: Path) -> None:
         "images": 12,
         "cost": 0.12,
         "seconds": None,
+        "assumes": (
+            "not known: nothing is measured at sketch for 256×256 in 21 steps, `sweep run FILE --limit 4` would tell"
+        ),
+        "stops": "",
     }
     assert list(tmp_path.iterdir()) == [small]
 

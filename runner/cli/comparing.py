@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from runner.compare import Difference, Edit, Pair, Turn
     from runner.verbs import Revision
 
+ADDING = ("made_elsewhere", "requests", "images", "cost", "seconds")
+
 SHOWN = 20
 """Cells that a list shows; --json has all."""
 
@@ -55,9 +57,9 @@ def say_revision(revision: "Revision", run: Path) -> None:
     for line in _edit_lines(revision.edit):
         say(line)
     if effect.adds:
-        cost = "" if adding["cost"] is None else f", for about {adding['cost']}"
-        reused = f", {adding['made_elsewhere']} made elsewhere already" if adding["made_elsewhere"] else ""
-        requests, images = counted(adding["requests"], "request"), counted(adding["images"], "image")
+        cost = "" if adding.cost is None else f", for about {adding.cost:g}"
+        reused = f", {adding.made_elsewhere} made elsewhere already" if adding.made_elsewhere else ""
+        requests, images = counted(adding.requests, "request"), counted(adding.images, "image")
         say(f"what it adds takes {requests} ({images}){cost}{reused}")
 
 
@@ -70,7 +72,7 @@ def revision_facts(revision: "Revision", run: Path) -> dict[str, Any]:
         "keeps": len(effect.keeps),
         "orphans": len(effect.orphans),
         "orphans_made": revision.orphans_made,
-        "adding": {name: revision.adding[name] for name in ("made_elsewhere", "requests", "images", "cost")},
+        "adding": {name: getattr(revision.adding, name) for name in ADDING},
         **_edit_facts(revision.edit),
     }
 

@@ -3,17 +3,20 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runner.cli.app import app
-from runner.cli.words import complain, say, say_json, say_table
+from runner.cli.words import complain, counted, say, say_json, say_table
 from runner.errors import InputError
 
 if TYPE_CHECKING:
+    from runner.plan import Plan
     from runner.reuse import Places
+    from runner.verbs import Estimate
 
 Files = Annotated[list[Path], typer.Argument(help="Experiment files.", metavar="FILE…", show_default=False)]
 File = Annotated[Path, typer.Argument(help="The experiment file.", metavar="FILE", show_default=False)]
@@ -34,6 +37,9 @@ NoReuse = Annotated[
     bool, typer.Option("--no-reuse", help="Take nothing from earlier runs, not from those beside this one either.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="End with one JSON value for programs.")]
+
+
+COUNTS = "combinations excluded invalid duplicates cells made made_elsewhere requests images".split()
 
 
 @app.command()
@@ -103,13 +109,17 @@ def plan(
     facts = estimate(found, out or diff or Path("runs") / found.experiment.name, choice, complain)
     revision = revise(found, diff, choice) if diff else None
     if json:
-        say_json({**facts, **({"diff": revision_facts(revision, diff)} if revision and diff else {})})
+        say_json({**asdict(facts), **({"diff": revision_facts(revision, diff)} if revision and diff else {})})
         return
     axes = [(axis.name, len(axis.points), ", ".join(point.label for point in axis.points)) for axis in found.axes]
     experiment = found.experiment
     say(f"{experiment.title or experiment.name} ({experiment.endpoint}, {experiment.target.name})")
     say_table("", ("axis", "values", ""), axes)
-    say_table("", ("", "count"), [(_said(name), count) for name, count in facts.items() if count is not None])
+    say_table("", ("", "count"), [(_said(name), getattr(facts, name)) for name in COUNTS])
+    say(f"cost: {_cost(found, facts)}")
+    say(f"time: {facts.assumes}")
+    if facts.stops:
+        say(f"{facts.stops}; run again with a higher limit to go on")
     for reason, count in found.survey.invalid.items():
         say(f"left out: {count}, {reason}")
     if revision and diff:
@@ -129,6 +139,18 @@ def places(reuse: Sequence[Path] | None, *, no_reuse: bool) -> "Places":
 
 def _said(name: str) -> str:
     return {"made_elsewhere": "already made elsewhere"}.get(name, name)
+
+
+def _cost(plan: "Plan", facts: "Estimate") -> str:
+    """Return what sending would cost, in words, with what is assumed."""
+    experiment = plan.experiment
+    if facts.cost is not None:
+        return (
+            f"about {facts.cost:g}: {counted(facts.images, 'image')} at {experiment.price:g} each, made at first asking"
+        )
+    if not experiment.target.hosted:
+        return "nothing is paid, the pictures are made in this process"
+    return "not known: say what an image costs, price: {per_image: 0.0047}"
 
 
 @app.command()

@@ -23,6 +23,7 @@ class Progress:
         self._counts: Counter[str] = Counter()
         self._cells = cells
         self._quiet = quiet
+        self._pace = ""
         self._started = self._said = time.monotonic()
         self._live = RichProgress(
             TextColumn("{task.description}"),
@@ -46,12 +47,16 @@ class Progress:
 
     def watch(self, event: Event) -> None:
         """Take one event in."""
+        if event.allowed:
+            self._pace = f"{event.in_flight} of {event.allowed} at once"
         if event.step is Step.FINISHED and event.outcome is not None:
             self._counts[_word(event.outcome)] += 1
             self._live.update(self._task, advance=1, words=self._words())
         elif event.step is Step.REUSED:
             self._counts["reused"] += 1
             self._live.update(self._task, advance=1, words=self._words())
+        elif event.step in (Step.SENT, Step.PACED):
+            self._live.update(self._task, words=self._words())
         elif event.step is Step.WAITING:
             self._live.update(self._task, words=f"{self._words()}  waiting {event.delay:.0f} s")
         self._plainly()
@@ -65,7 +70,8 @@ class Progress:
     def _words(self) -> str:
         done = sum(count for word, count in self._counts.items() if word != "reused")
         rate = done / max(time.monotonic() - self._started, 1e-9)
-        return "  ".join([*(f"{count} {word}" for word, count in self._counts.items()), f"{rate:.1f}/s"])
+        counts = [f"{count} {word}" for word, count in self._counts.items()]
+        return "  ".join([*counts, f"{rate:.1f}/s", *([self._pace] if self._pace else [])])
 
 
 def _word(outcome: Outcome) -> str:

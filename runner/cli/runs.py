@@ -1,4 +1,4 @@
-"""Commands about run folders: run, retry, status, report, summary, export."""
+"""Commands about run folders: run, retry, report, summary, export."""
 
 import sys
 import webbrowser
@@ -70,7 +70,7 @@ def run(  # one parameter a flag
     through, and those that --reuse names.
     """
     from runner.cli.only import parse_only
-    from runner.verbs import Choice, estimate, prepare
+    from runner.verbs import Choice, prepare
 
     hook = _webhook(webhook, webhook_listen)
     plan = prepare(file, overrides or (), target=target)
@@ -78,7 +78,7 @@ def run(  # one parameter a flag
     earlier = places(reuse, no_reuse=no_reuse)
     choice = Choice(only=parse_only(only, plan), limit=limit, fresh=fresh, earlier=earlier)
     if plan.experiment.target.hosted and not yes:
-        ask("run", spending(plan.experiment.target.name, estimate(plan, folder, choice)))
+        ask("run", _spending(plan, folder, choice))
     result = _sweep(plan, folder, choice, hook, quiet=json)
     _end(result, plan, json=json, show=show)
 
@@ -99,14 +99,14 @@ def retry(
 ) -> None:
     """Make new attempts for a run's failed, refused or unknown cells, and for no other; its plan is the frozen one."""
     from runner.nouns import State
-    from runner.verbs import Choice, count, estimate, retried
+    from runner.verbs import Choice, count, retried
 
     flags = {State.FAILED: failed, State.REFUSED: refused, State.UNKNOWN: unknown}
     states = frozenset(state for state, wanted in flags.items() if wanted)
     if not states:
         raise InputError("retry: no cells are named; add --failed, --refused or --unknown, or several of them")
     plan, choice = retried(run), Choice(limit=limit, states=states)
-    said = spending(plan.experiment.target.name, estimate(plan, run, choice))
+    said = _spending(plan, run, choice)
     if not said:
         _tell_of_nothing(run, " or ".join(state.value for state in flags if state in states), json=json)
         return
@@ -117,18 +117,6 @@ def retry(
         elif plan.experiment.target.hosted:
             ask("retry", said)
     _end(_sweep(plan, run, choice, None, quiet=json), plan, json=json, show=False)
-
-
-@app.command()
-def status(run: Run, json: Json = False) -> None:
-    """Say how a run stands, also while it goes on."""
-    from runner.verbs import count
-
-    counts = count(run)
-    if json:
-        say_json({"run": str(run), **counts})
-    else:
-        say_table(str(run), ("cells", "count"), list(counts.items()))
 
 
 @app.command()
@@ -203,6 +191,15 @@ def _webhook(url: str, listen: str) -> "Webhook | None":
     if listen and not url:
         raise InputError(f"--webhook-listen: {listen!r} without a webhook; add the public URL: --webhook https://…")
     return webhook_at(url, listen) if url else None
+
+
+def _spending(plan: "Plan", folder: Path, choice: "Choice") -> str:
+    """Return what will be sent, in words; empty where that is nothing."""
+    from runner.verbs import estimate
+
+    found = estimate(plan, folder, choice)
+    name = plan.experiment.target.name
+    return spending(name, requests=found.requests, images=found.images, cost=found.cost)
 
 
 def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:

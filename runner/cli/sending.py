@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -65,13 +65,12 @@ def _interrupt(stop: "Stop", task: "asyncio.Task[object]") -> None:
     complain("finishing what is in flight; press Ctrl-C again to stop at once")
 
 
-def spending(target: str, facts: Mapping[str, object]) -> str:
+def spending(target: str, *, requests: int, images: int, cost: float | None) -> str:
     """Return what will be sent, in words; empty where that is nothing."""
-    if not facts["requests"]:
+    if not requests:
         return ""
-    cost = "" if facts["cost"] is None else f", for about {facts['cost']}"
-    requests, images = counted(facts["requests"], "request"), counted(facts["images"], "image")
-    return f"{requests} ({images}) to {target}{cost}"
+    price = "" if cost is None else f", for about {cost:g}"
+    return f"{counted(requests, 'request')} ({counted(images, 'image')}) to {target}{price}"
 
 
 def ask(command: str, said: str) -> None:

@@ -41,7 +41,7 @@ def verify(
         cost = None if experiment.price is None else round(found.images * experiment.price, 6)
         ask(
             "verify",
-            spending(experiment.target.name, {"requests": len(found.cells), "images": found.images, "cost": cost}),
+            spending(experiment.target.name, requests=len(found.cells), images=found.images, cost=cost),
         )
     stop, verdicts = watched(
         lambda around: _with_stop(around, verify(run, found, around)),

@@ -34,7 +34,7 @@ from runner.ledger.rows import (
 )
 from runner.nouns import Cell, Change, Made, Outcome, Picture, Queued, Request, Spent, State
 
-__all__ = ["LEDGER_VERSION", "PENDING", "Gist", "Ledger", "OpenAttempt", "Standing", "request_from"]
+__all__ = ["LEDGER_VERSION", "PENDING", "Flow", "Gist", "Ledger", "OpenAttempt", "Standing", "Timing", "request_from"]
 
 SPENT = """
 SELECT count(*) AS requests, sum(
@@ -47,6 +47,23 @@ SELECT count(*) AS requests, sum(
 FROM attempts a JOIN cells c ON c.digest = a.cell WHERE a.reused_from IS NULL
 """
 """A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing."""
+
+
+FLOW = """
+SELECT sum(finished IS NULL) AS in_flight,
+    sum(finished > :since AND reused_from IS NULL AND concern IS NOT 'later') AS concluded,
+    min(CASE WHEN finished > :since AND reused_from IS NULL THEN begun END) AS begun
+FROM attempts
+"""
+"""A refusal for now concludes nothing: its cell is tried again."""
+
+TIMINGS = """
+SELECT c.request, a.seconds, a.finished - a.begun AS took,
+    (SELECT count(*) FROM pictures p WHERE p.attempt = a.id) AS images
+FROM attempts a JOIN cells c ON c.digest = a.cell
+WHERE a.state = 'made' AND a.reused_from IS NULL AND images > 0 ORDER BY a.id DESC LIMIT ?
+"""
+"""Of the latest attempts that made something, how long they took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +82,25 @@ class OpenAttempt:
     queued: Queued | None
     begun: float
     track_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long a request took that was made: the server's own seconds, None when it does not say, and from intent to end."""
+
+    request: Request
+    images: int
+    seconds: float | None
+    took: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What goes through a run: attempts without an outcome, those concluded since a moment, and when the first was begun."""
+
+    in_flight: int
+    concluded: int
+    since: float | None
 
 
 class Ledger:
@@ -224,6 +260,22 @@ class Ledger:
         chosen = "WHERE a.state = 'made' AND a.cell IN (SELECT value FROM json_each(?))"
         with self._snapshot():
             return dict(self._standings(chosen, (json.dumps(list(digests)),)))
+
+    def flow(self, since: float) -> Flow:
+        """Return how many attempts are open, and how many were concluded since a moment (seconds since 1970)."""
+        with in_words(self.path):
+            row = self._db.execute(FLOW, {"since": since}).fetchone()
+        return Flow(in_flight=row["in_flight"] or 0, concluded=row["concluded"] or 0, since=row["begun"])
+
+    def timings(self, most: int) -> list[Timing]:
+        """Return how long the latest requests took that this run itself has made."""
+        with in_words(self.path), self._legible():
+            return [
+                Timing(
+                    request=request_from(row["request"]), images=row["images"], seconds=row["seconds"], took=row["took"]
+                )
+                for row in self._db.execute(TIMINGS, (most,))
+            ]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

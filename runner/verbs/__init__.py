@@ -6,6 +6,7 @@ verifying   whether the same request still gives the same picture
 sweeping    a file becomes a plan, and a plan its pictures
 pacing      how fast a run goes
 comparing   what an edited file means for a run, what changed between two runs
+watching    how a run stands now, also while another process makes it
 reading     what a run folder holds: counts, table, page
 
 What needs pandas is imported where it is used: checking and planning a file should not wait for it.
@@ -13,25 +14,30 @@ What needs pandas is imported where it is used: checking and planning a file sho
 
 from runner.verbs.choosing import Choice
 from runner.verbs.comparing import Revision, differ, revise
-from runner.verbs.estimating import estimate
+from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.pacing import pace
 from runner.verbs.reading import axes_of, count, exported, load, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
 from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
+from runner.verbs.watching import Status, Watch, follow
 
 __all__ = [
     "Choice",
+    "Estimate",
     "Result",
     "Revision",
     "Sample",
+    "Status",
     "Surroundings",
     "Verdict",
+    "Watch",
     "axes_of",
     "check",
     "count",
     "differ",
     "estimate",
     "exported",
+    "follow",
     "load",
     "pace",
     "prepare",

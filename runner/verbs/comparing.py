@@ -10,7 +10,7 @@ from runner.nouns import State
 from runner.plan import Plan
 from runner.reuse import unheard
 from runner.verbs.choosing import Choice
-from runner.verbs.estimating import estimate
+from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.reading import gists_of, standings_of
 
 
@@ -28,7 +28,7 @@ class Revision:
     edit: Edit
     effect: Effect
     orphans_made: int
-    adding: dict[str, int | float | None]
+    adding: Estimate
 
 
 def revise(

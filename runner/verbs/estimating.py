@@ -1,15 +1,56 @@
-"""What a plan would send, before anything is sent."""
+"""What a plan would send, before anything is sent: how much, for how much, how long, and where a limit stops it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from runner.folder import RunFolder
+from runner.forecast import Forecast, Kind, duration, forecast, kind_of, measure
 from runner.ledger import Gist
-from runner.nouns import Cell, State
+from runner.nouns import Cell, Spent, State
 from runner.plan import Plan
-from runner.reuse import Shelf, batches, present, unheard
+from runner.reuse import Places, Shelf, batches, present, unheard
 from runner.verbs.choosing import Choice, lacking, owed, places, state_of
 from runner.verbs.reading import gists_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What sending a plan into a run folder would mean.
+
+    Attributes:
+        made: cells that the folder holds already; made_elsewhere: those that earlier runs do.
+        requests, images: what is still to send.
+        cost: of these, in the price's currency; None without a price.
+        seconds: how long it would take; None when nobody knows. With a rate it takes that long at least.
+        assumes: the same in words, with what it stands on.
+        stops: which limit would stop it before its end, in words; empty when none would.
+    """
+
+    combinations: int
+    excluded: int
+    invalid: int
+    duplicates: int
+    cells: int
+    made: int
+    made_elsewhere: int
+    requests: int
+    images: int
+    cost: float | None
+    seconds: float | None
+    assumes: str
+    stops: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bill:
+    """What is to be sent: images by kind of request, and after how many requests each limit on images is reached."""
+
+    requests: int
+    images: Mapping[Kind, int]
+    fits: Mapping[str, int]
 
 
 def estimate(
@@ -18,11 +59,8 @@ def estimate(
     choice: Choice | None = None,
     note: Callable[[str], None] = unheard,
     among: Collection[str] | None = None,
-) -> dict[str, int | float | None]:
-    """Return what sending a plan into a run folder would mean: counts, and cost in the price's currency.
-
-    `requests` and `images` are what is still to send; `made` what the folder holds already, `made_elsewhere` what
-    earlier runs do. `cost` is None without a price, `seconds` None without a rate: the least time that the rate allows.
+) -> Estimate:
+    """Return what sending a plan into a run folder would mean.
 
     Args:
         plan: from `prepare`.
@@ -34,28 +72,31 @@ def estimate(
     Raises:
         InputError: a place where earlier runs should lie holds none.
     """
-    choice, gists = choice or Choice(), gists_of(RunFolder(Path(run)))
-    shelf = Shelf(Path(run), places(choice), note)
+    choice, folder = choice or Choice(), RunFolder(Path(run))
+    gists = gists_of(folder)
+    shelf = Shelf(folder.path, places(choice), note)
     elsewhere = _elsewhere(_among(lacking(plan, gists, choice), among), shelf) if shelf else set()
-    requests = images = 0
-    for cell in _among(owed(plan, gists, choice), among):
-        if cell.digest not in elsewhere:
-            requests += 1
-            images += int(cell.request.parameters.get("samples") or 1)
-    price, rate = plan.experiment.price, plan.experiment.execution.rate
-    return {
-        "combinations": plan.survey.combinations,
-        "excluded": plan.survey.excluded,
-        "invalid": sum(plan.survey.invalid.values()),
-        "duplicates": plan.survey.duplicates,
-        "cells": plan.survey.cells,
-        "made": _made(plan, gists),
-        "made_elsewhere": len(elsewhere),
-        "requests": requests,
-        "images": images,
-        "cost": None if price is None else round(images * price, 6),
-        "seconds": None if rate is None else requests / rate,
-    }
+    sent = (cell for cell in _among(owed(plan, gists, choice), among) if cell.digest not in elsewhere)
+    spent = _spent(folder)
+    bill = _bill(sent, plan, spent)
+    time = _time(plan, bill, folder, choice)
+    images = sum(bill.images.values())
+    price = plan.experiment.price
+    return Estimate(
+        combinations=plan.survey.combinations,
+        excluded=plan.survey.excluded,
+        invalid=sum(plan.survey.invalid.values()),
+        duplicates=plan.survey.duplicates,
+        cells=plan.survey.cells,
+        made=_made(plan, gists),
+        made_elsewhere=len(elsewhere),
+        requests=bill.requests,
+        images=images,
+        cost=None if price is None else round(images * price, 6),
+        seconds=time.seconds,
+        assumes=time.words,
+        stops=_stops(plan, bill, spent, time),
+    )
 
 
 def _among(cells: Iterable[Cell], digests: Collection[str] | None) -> Iterable[Cell]:
@@ -69,3 +110,57 @@ def _made(plan: Plan, gists: Mapping[str, Gist]) -> int:
 def _elsewhere(cells: Iterable[Cell], shelf: Shelf) -> set[str]:
     """Return the digests of the cells that earlier runs have made, by the names of their files alone."""
     return {digest for batch in batches(cells) for digest in shelf.search(batch, present)}
+
+
+def _spent(folder: RunFolder) -> Spent:
+    if not folder.ledger_path.is_file():
+        return Spent()
+    with folder.reading() as ledger:
+        return ledger.spent()
+
+
+def _bill(cells: Iterable[Cell], plan: Plan, spent: Spent) -> _Bill:
+    """Count requests and images, and how many requests fit under each limit on images."""
+    ceilings = dict(_ceilings(plan, spent))
+    fits: dict[str, int] = {}
+    kinds: Counter[Kind] = Counter()
+    requests = images = 0
+    for cell in cells:
+        wanted = int(cell.request.parameters.get("samples") or 1)
+        images += wanted
+        kinds[kind_of(cell.request)] += wanted
+        for name, most in ceilings.items():
+            if images > most:
+                fits.setdefault(name, requests)
+        requests += 1
+    return _Bill(requests=requests, images=kinds, fits=fits)
+
+
+def _ceilings(plan: Plan, spent: Spent) -> Iterator[tuple[str, int]]:
+    """Yield the limits on images with how many each still allows."""
+    limits, price = plan.experiment.limits, plan.experiment.price
+    if limits.images is not None:
+        yield f"limits.images {limits.images}", limits.images - spent.images
+    if limits.cost is not None and price:
+        allowed = int(Decimal(repr(limits.cost)) / Decimal(repr(price)))
+        yield f"limits.cost {limits.cost:g}", allowed - spent.images
+
+
+def _time(plan: Plan, bill: _Bill, folder: RunFolder, choice: Choice) -> Forecast:
+    looked_at = Shelf(folder.path, Places(elsewhere=choice.earlier.elsewhere))
+    known = measure((folder, *looked_at.runs), bill.images, plan)
+    return forecast(plan, known, requests=bill.requests, images=bill.images)
+
+
+def _stops(plan: Plan, bill: _Bill, spent: Spent, time: Forecast) -> str:
+    """Say which limit stops the run first, if each request is made at first asking."""
+    limits, fits = plan.experiment.limits, dict(bill.fits)
+    if limits.requests is not None and limits.requests - spent.requests < bill.requests:
+        fits[f"limits.requests {limits.requests}"] = max(0, limits.requests - spent.requests)
+    if limits.wall is not None and time.seconds is not None and time.seconds > limits.wall:
+        fits[f"limits.wall {duration(limits.wall)}"] = int(bill.requests * limits.wall / time.seconds)
+    if not fits:
+        return ""
+    name = min(fits, key=fits.__getitem__)
+    about = "about " if name.startswith("limits.wall") else ""
+    return f"{name} stops it after {about}{fits[name]} of {bill.requests} requests"

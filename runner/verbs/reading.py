@@ -1,7 +1,7 @@
 """What a run folder holds: counts, table, page. What needs pandas is imported where it is used."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +9,6 @@ from runner.errors import InputError
 from runner.folder import RunFolder
 from runner.ledger import Gist, Standing
 from runner.nouns import State
-from runner.plan import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 def count(run: str | Path) -> dict[str, int]:
     """Return how a run's cells stand now: planned, made, reused, refused, failed, unknown, pending, images."""
     folder = RunFolder(Path(run))
-    return tally(folder.plan(), gists_of(folder))
+    return tally((cell.digest for cell in folder.plan().cells()), gists_of(folder))
 
 
-def tally(plan: Plan, gists: Mapping[str, Gist]) -> dict[str, int]:
-    """Return how many cells of a plan stand in each state, how many of those made were reused, and how many images."""
-    stood: Counter[Gist | None] = Counter(gists.get(cell.digest) for cell in plan.cells())
+def tally(digests: Iterable[str], gists: Mapping[str, Gist]) -> dict[str, int]:
+    """Return how many of some cells stand in each state, how many of those made were reused, and how many images."""
+    stood: Counter[Gist | None] = Counter(map(gists.get, digests))
     found = {gist: count for gist, count in stood.items() if gist}
     states = Counter({State.PENDING: stood[None]})
     for gist, count in found.items():
@@ -34,6 +33,11 @@ def tally(plan: Plan, gists: Mapping[str, Gist]) -> dict[str, int]:
         "reused": sum(count for gist, count in found.items() if gist.reused),
         "images": sum(count * gist.images for gist, count in found.items()),
     }
+
+
+def owing(digests: Iterable[str], gists: Mapping[str, Gist]) -> int:
+    """Return how many of some cells running again would send."""
+    return sum(gist is None or gist.owed for gist in map(gists.get, digests))
 
 
 def load(run: str | Path) -> "pd.DataFrame":
