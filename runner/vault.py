@@ -1,7 +1,7 @@
 """Bytes by their digest, and thumbnails.
 
-> Invariant 2, bytes before row: `put` returns once the image is on disk, synced and decoded; only then may the ledger
-> say that it is made. An orphan file is harmless; a row without its file cannot exist.
+> Invariant 2, bytes before row: `put` and `put_all` return once an image is on disk, synced and decoded; only then may
+> the ledger say that it is made. An orphan file is harmless; a row without its file cannot exist.
 
     images/ab/abcd….png        what the target made, unchanged
     thumbnails/ab/abcd….webp   for the page, 256 pixels on the longer side
@@ -50,11 +50,31 @@ class Vault:
             ImageError: the bytes are no image, a truncated one or one of an unknown format.
             OSError: the disk is full, the folder is read-only.
         """
-        image, kind = decode(data)
-        shown = upright(image)
-        sha256 = digest_bytes(data)
-        files = {image_path(sha256, kind): data, thumbnail_path(sha256): thumbnail(shown)}
-        write_together({self.run / name: content for name, content in files.items()})
+        (stored,) = self.put_all([data])
+        if isinstance(stored, ImageError):
+            raise stored
+        return stored
+
+    def put_all(self, images: Iterable[bytes]) -> list[Picture | ImageError]:
+        """Store several images as `put` does, but for what the disk is waited for; what is no image is an ImageError.
+
+        Raises:
+            OSError: the disk is full, the folder is read-only; none counts as stored.
+        """
+        files: dict[Path, bytes] = {}
+        stored = [self._checked(data, files) for data in images]
+        write_together(files)
+        return stored
+
+    def _checked(self, data: bytes, files: dict[Path, bytes]) -> Picture | ImageError:
+        """Decode an image and add the files that are to be written for it."""
+        try:
+            image, kind = decode(data)
+        except ImageError as error:
+            return error
+        shown, sha256 = upright(image), digest_bytes(data)
+        files[self.run / image_path(sha256, kind)] = data
+        files[self.run / thumbnail_path(sha256)] = thumbnail(shown)
         return Picture(sha256=sha256, width=shown.width, height=shown.height, size=len(data), format=kind)
 
     def adopt(self, pictures: Iterable[Picture], earlier: "Vault") -> set[str]:

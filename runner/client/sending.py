@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from http import HTTPStatus
 from itertools import count
 from typing import TypeAlias
@@ -111,6 +112,7 @@ class Client:
         self._clock = clock or Clock()
         self._patience = patience or Patience()
         self._where = str(http.base_url).rstrip("/")
+        self._url = lru_cache(maxsize=64)(partial(_absolute, self._where))  # a URL is dear to parse, and routes are few
 
     def __repr__(self) -> str:
         return f"Client({self._where!r})"
@@ -304,7 +306,9 @@ class Client:
         try:
             async with (
                 asyncio.timeout(within),
-                self._http.stream("POST", path, content=content, headers=headers, follow_redirects=False) as response,
+                self._http.stream(
+                    "POST", self._url(path), content=content, headers=headers, follow_redirects=False
+                ) as response,
             ):
                 data = await read_whole(response, LARGEST_ANSWER)
         except _NOTHING_SENT as error:
@@ -343,7 +347,9 @@ class Client:
     async def _linked(self, link: str) -> bytes:
         limits = self._patience
         data = await read_link(self._http, link, largest=limits.largest_image, within=limits.download)
-        if httpx.URL(link).path.endswith(".base64"):  # some servers answer `base64: yes` with a link to the text
+        if (
+            link.partition("?")[0].partition("#")[0].endswith(".base64")
+        ):  # some servers answer `base64: yes` with a link to the text
             return _decoded(data.decode("ascii", "replace"))
         return data
 
@@ -388,6 +394,12 @@ def _passing(reply: Reply) -> bool:
 def _promised(queued: Queued, links: tuple[str, ...]) -> Ready | None:
     """Return an answer of the links that were promised, if any were: the images may lie there all the same."""
     return Ready(remote_id=queued.remote_id, outputs=links) if links else None
+
+
+def _absolute(where: str, path: str) -> httpx.URL:
+    """Return the URL of a route of the target, or of an address that is whole already."""
+    url = httpx.URL(path)
+    return url if url.is_absolute_url else httpx.URL(f"{where}/{path.lstrip('/')}")
 
 
 def _is_flat(links: object) -> bool:

@@ -10,6 +10,7 @@ from runner.client import DownloadError
 from runner.errors import ImageError
 from runner.execute.bench import Bench
 from runner.execute.scribe import Scribe
+from runner.execute.shelver import Shelver
 from runner.flags import HIDDEN
 from runner.nouns import Failed, Made, Outcome, Queued, Ready, Refused, Reply, Unknown
 
@@ -33,17 +34,17 @@ async def follow(reply: Reply, attempt: int, bench: Bench, scribe: Scribe) -> Re
             return reply
 
 
-async def bring(reply: Ready | Refused | Unknown, bench: Bench) -> Outcome:
+async def bring(reply: Ready | Refused | Unknown, bench: Bench, shelver: Shelver) -> Outcome:
     """Download the images of an answer, decode each one and put it in the vault; a no is an outcome as it stands."""
-    return await _bring(reply, bench) if isinstance(reply, Ready) else reply
+    return await _bring(reply, bench, shelver) if isinstance(reply, Ready) else reply
 
 
-async def _bring(ready: Ready, bench: Bench) -> Outcome:
+async def _bring(ready: Ready, bench: Bench, shelver: Shelver) -> Outcome:
     problem = ""
     for _ in range(DOWNLOADS):
         try:
             images = await bench.client.download(ready)
-            pictures = [await asyncio.to_thread(bench.vault.put, image) for image in images]
+            pictures = await asyncio.gather(*map(shelver.put, images))
         except DownloadError as error:
             return Failed(message=str(error))
         except ImageError as error:

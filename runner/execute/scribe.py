@@ -70,7 +70,7 @@ class Scribe:
             group, last = self._waiting()
             if group:
                 results = self._commit([write for write, _ in group])
-                self._loop.call_soon_threadsafe(_tell, [written for _, written in group], results)
+                self._loop.call_soon_threadsafe(tell, [written for _, written in group], results)
 
     def _waiting(self) -> tuple[list[_Record], bool]:
         """Wait for a record; return it with all that came by then, and whether that was the last."""
@@ -109,8 +109,9 @@ def _result(write: Callable[[], Any]) -> Any:
         return error
 
 
-def _tell(written: Sequence["asyncio.Future[Any]"], results: Sequence[Any]) -> None:
-    for future, result in zip(written, results, strict=True):
+def tell(waiting: Sequence["asyncio.Future[Any]"], results: Sequence[Any]) -> None:
+    """Give each future its result, or the exception that stands in its place."""
+    for future, result in zip(waiting, results, strict=True):
         if future.cancelled():
             continue
         if isinstance(result, BaseException):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from runner.execute.bench import Bench
 from runner.execute.delivering import bring, follow
-from runner.execute.scribe import Scribe, scribe
+from runner.execute.writers import Writers, writers
 from runner.ledger import OpenAttempt
 from runner.nouns import Reply, Unknown
 
@@ -33,22 +33,23 @@ async def settle(attempts: Iterable[OpenAttempt], bench: Bench, *, in_process: b
         if attempt.track_id and not in_process:
             bench.client.expect(attempt.request, attempt.track_id)
     try:
-        async with scribe(bench.ledger) as record, asyncio.TaskGroup() as group:
+        async with writers(bench) as both, asyncio.TaskGroup() as group:
             for attempt in left:
                 await room.acquire()
-                task = group.create_task(_close(attempt, bench, record, in_process=in_process))
+                task = group.create_task(_close(attempt, bench, both, in_process=in_process))
                 task.add_done_callback(lambda _: room.release())
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
 
 
-async def _close(attempt: OpenAttempt, bench: Bench, record: Scribe, *, in_process: bool) -> None:
+async def _close(attempt: OpenAttempt, bench: Bench, both: Writers, *, in_process: bool) -> None:
+    record = both.record
     if in_process:
         reason = "the run was interrupted, and the server in its process with it"
         await record.abandon(attempt.id, reason, now=bench.clock.now())
         return
     reply = await _reply(attempt, bench)
-    outcome = await bring(await follow(reply, attempt.id, bench, record), bench)
+    outcome = await bring(await follow(reply, attempt.id, bench, record), bench, both.shelver)
     await record.finish(attempt.id, outcome, now=bench.clock.now())
 
 

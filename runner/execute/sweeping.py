@@ -11,9 +11,9 @@ from math import inf
 from runner.execute.asking import send
 from runner.execute.bench import Bench, Event, Step
 from runner.execute.delivering import bring, follow
-from runner.execute.scribe import Scribe, scribe
 from runner.execute.stop import Cause, Stop
 from runner.execute.work import Try, Work
+from runner.execute.writers import Writers, writers
 from runner.nouns import Cell, Change, Concern, Execution, Failed, Made, Outcome, Ready, Refused, Unknown
 from runner.pace import Arrivals, Throttle, delay_after, too_long
 
@@ -37,8 +37,8 @@ async def execute(cells: Iterable[Cell], bench: Bench, execution: Execution, sto
         OSError: the disk is full, the folder is read-only; attempts in flight stay open, the next run settles them.
     """
     try:
-        async with scribe(bench.ledger) as record:
-            await _Sweep(cells, bench, execution, stop, record).run()
+        async with writers(bench) as both:
+            await _Sweep(cells, bench, execution, stop, both).run()
     except ExceptionGroup as failures:
         raise _first(failures) from failures
 
@@ -51,11 +51,11 @@ def _first(failures: ExceptionGroup) -> Exception:
 class _Sweep:
     """One run's state. Everything happens on one event loop, so that nothing here needs a lock."""
 
-    def __init__(self, cells: Iterable[Cell], bench: Bench, execution: Execution, stop: Stop, record: Scribe) -> None:
+    def __init__(self, cells: Iterable[Cell], bench: Bench, execution: Execution, stop: Stop, both: Writers) -> None:
         self.bench = bench
         self.execution = execution
         self.stop = stop
-        self.record = record
+        self.record, self.shelver = both.record, both.shelver
         self.throttle = Throttle(execution.concurrency, start=execution.start)
         self.arrivals = Arrivals(execution.rate)
         self.work = Work(cells, most_waiting=2 * execution.concurrency + DELIVERING)
@@ -149,7 +149,7 @@ class _Sweep:
         finally:
             self.throttle.leave()
             self.bell.set()
-        outcome = await bring(answered, bench)
+        outcome = await bring(answered, bench, self.shelver)
         bench.budget.settle(_images(cell), _made(outcome, _images(cell)))
         again = self.may_be_tried_again(tried, outcome)
         if not again:
