@@ -73,6 +73,8 @@ def _notes(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str,
     if pending:
         why = manifest.get("stopped") or "the run is not finished"
         notes.append(f"PARTIAL: {pending} of {plan.survey.cells} cells are not made yet ({why}).")
+    if plan.drawn:
+        notes.append(f"The cells are a sample: {plan.drawn}.")
     if plan.survey.excluded:
         notes.append(f"{plan.survey.excluded} combinations are left out by the rules of the file.")
     notes += [f"{count} combinations are left out: {reason}" for reason, count in plan.survey.invalid.items()]

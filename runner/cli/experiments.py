@@ -35,6 +35,9 @@ NoReuse = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="End with one JSON value for programs.")]
 
+MOST_SHOWN = 24
+"""Values of an axis that `sweep plan` lists; a sampled one may have thousands."""
+
 
 @app.command()
 def init(
@@ -96,6 +99,7 @@ def plan(
 ) -> None:
     """Count what a file would send, and what it would cost; nothing is sent and nothing is written."""
     from runner.cli.comparing import revision_facts, say_revision
+    from runner.plan.switching import order_of, reason_of
     from runner.verbs import Choice, estimate, prepare, revise
 
     found = prepare(file, overrides or (), target=target)
@@ -105,15 +109,22 @@ def plan(
     if json:
         say_json({**facts, **({"diff": revision_facts(revision, diff)} if revision and diff else {})})
         return
-    axes = [(axis.name, len(axis.points), ", ".join(point.label for point in axis.points)) for axis in found.axes]
+    axes = [(axis.name, len(axis.points), _listed([point.label for point in axis.points])) for axis in found.axes]
     experiment = found.experiment
     say(f"{experiment.title or experiment.name} ({experiment.endpoint}, {experiment.target.name})")
+    if found.drawn:
+        say(found.drawn)
     say_table("", ("axis", "values", ""), axes)
     say_table("", ("", "count"), [(_said(name), count) for name, count in facts.items() if count is not None])
     for reason, count in found.survey.invalid.items():
         say(f"left out: {count}, {reason}")
+    say(f"order: {order_of(experiment)}, because {reason_of(experiment)}")
     if revision and diff:
         say_revision(revision, diff)
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join([*labels[:MOST_SHOWN], *(["…"] if len(labels) > MOST_SHOWN else [])])
 
 
 def places(reuse: Sequence[Path] | None, *, no_reuse: bool) -> "Places":

@@ -8,7 +8,7 @@ from runner.ledger import Gist
 from runner.nouns import Cell, State
 from runner.plan import Plan
 from runner.reuse import Shelf, batches, present, unheard
-from runner.verbs.choosing import Choice, lacking, owed, places, state_of
+from runner.verbs.choosing import Choice, begun, lacking, owed, places, state_of
 from runner.verbs.reading import gists_of
 
 
@@ -23,6 +23,7 @@ def estimate(
 
     `requests` and `images` are what is still to send; `made` what the folder holds already, `made_elsewhere` what
     earlier runs do. `cost` is None without a price, `seconds` None without a rate: the least time that the rate allows.
+    `excluded` and `invalid` are None for a sample, which does not look at what it leaves out.
 
     Args:
         plan: from `prepare`.
@@ -34,7 +35,8 @@ def estimate(
     Raises:
         InputError: a place where earlier runs should lie holds none.
     """
-    choice, gists = choice or Choice(), gists_of(RunFolder(Path(run)))
+    choice, folder = choice or Choice(), RunFolder(Path(run))
+    plan, gists = begun(plan, folder), gists_of(folder)
     shelf = Shelf(Path(run), places(choice), note)
     elsewhere = _elsewhere(_among(lacking(plan, gists, choice), among), shelf) if shelf else set()
     requests = images = 0
@@ -46,7 +48,7 @@ def estimate(
     return {
         "combinations": plan.survey.combinations,
         "excluded": plan.survey.excluded,
-        "invalid": sum(plan.survey.invalid.values()),
+        "invalid": None if plan.chosen else sum(plan.survey.invalid.values()),
         "duplicates": plan.survey.duplicates,
         "cells": plan.survey.cells,
         "made": _made(plan, gists),
