@@ -72,6 +72,8 @@ def _notes(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str,
     owed = sum(standings.get(cell.digest, PENDING).owed for cell in plan.cells())
     if owed:
         notes.append(partial(manifest, owed=owed, cells=plan.survey.cells))
+    if plan.drawn:
+        notes.append(f"The cells are a sample: {plan.drawn}.")
     if plan.survey.excluded:
         notes.append(f"{plan.survey.excluded} combinations are left out by the rules of the file.")
     notes += [f"{count} combinations are left out: {reason}" for reason, count in plan.survey.invalid.items()]

@@ -131,6 +131,28 @@ class Spent:
     images: int = 0
 
 
+Method: TypeAlias = Literal["sobol", "latin", "random"]
+"""How a sample is drawn: a scrambled Sobol sequence, a Latin hypercube, or every combination equally likely."""
+
+METHODS: tuple[Method, ...] = ("sobol", "latin", "random")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many of the combinations to take, and how they are drawn: the same seed draws the same."""
+
+    count: int
+    method: Method = "sobol"
+    seed: int = 0
+
+
+Order: TypeAlias = Literal["balanced", "plan", "slow-first"]
+"""In which order cells are sent: spread evenly over every axis, as the file says, or as few changes of model, VAE and
+LoRAs as can be and evenly within."""
+
+ORDERS: tuple[Order, ...] = ("balanced", "plan", "slow-first")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """How a plan is sent.
@@ -140,12 +162,14 @@ class Execution:
         start: requests at once at first; None leaves it to the pace (`runner.pace.throttle`).
         rate: requests a second; None is as fast as they are answered.
         attempts: tries a cell.
+        order: which cells come first; None leaves it to the target (`runner.plan.switching`).
     """
 
     concurrency: int = 4
     start: int | None = None
     rate: float | None = None
     attempts: int = 4
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +206,7 @@ class Experiment:
         zips: groups of axis names that advance in lockstep.
         exclude: combinations to leave out; include: combinations to add or to extend, as in a GitHub Actions matrix.
         on_invalid: what to do with a combination that the endpoint would refuse.
+        sample: how many of the combinations that are left to take; None takes all.
         price: cost of one image, None when unknown.
         inputs: local image files by their SHA-256 (see `INPUT_SCHEME`): the paths they were read from.
         source: the file's text, kept beside the plan; it takes no part in what the plan is.
@@ -198,6 +223,7 @@ class Experiment:
     exclude: tuple[Rule, ...] = ()
     include: tuple[Mapping[str, Value], ...] = ()
     on_invalid: Literal["error", "skip"] = "error"
+    sample: Sample | None = None
     limits: Limits = field(default_factory=Limits)
     price: float | None = None
     execution: Execution = field(default_factory=Execution)

@@ -27,6 +27,7 @@ CELLS = {
     "files.yaml": 4,
     "when.yaml": 3,
     "rules.yaml": 11,
+    "sampled.yaml": 200,
     "hosted.yaml": 1,
     "report.yaml": 16,
     "narrower.yaml": 5,
@@ -59,7 +60,7 @@ def test_the_page_explains_every_key() -> None:
     explained = set(re.findall(r"`(\w+)`", PAGE))
     schema = bundled("experiment")
     keys = set(schema["properties"]) - {"parameters"}
-    for group in ("limits", "price", "execution", "report"):
+    for group in ("sample", "limits", "price", "execution", "report"):
         keys |= set(schema["properties"][group]["properties"])
     assert keys - explained == set()
 

@@ -85,6 +85,8 @@ TAKEN = [
     "limits: {wall: 5, requests: }\nexecution: {rate: 2}",
     "target: {embedded: }",
     "report: {baseline: }",
+    "sample: {count: 3, method: , seed: }\nexecution: {order: }",
+    "sample: {count: 3, method: latin, seed: 7}\nexecution: {order: slow-first}",
 ]
 REFUSED = [
     "axes: {width: []}",
@@ -115,7 +117,13 @@ REFUSED = [
     "target: {url: https://h, key: sk-1}",
     "target: {key: a}",
     "name: a/b",
-    "sample: {count: 3}",
+    "sample: {count: 0}",
+    "sample: {count: null}",
+    "sample: {method: latin}",
+    "sample: {count: 3, method: sobel}",
+    "sample: {count: 3, seed: -1}",
+    "sample: 3",
+    "execution: {order: random}",
     "endpoint: txt2img",
     "report: {z: width}",
 ]

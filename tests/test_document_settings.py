@@ -6,7 +6,7 @@ import pytest
 
 from runner.document import load, loads
 from runner.errors import ExperimentError
-from runner.nouns import Address, Execution, Experiment, Limits
+from runner.nouns import Address, Execution, Experiment, Limits, Sample
 
 BASE = "parameters: {model_id: m, prompt: p}\n"
 
@@ -26,11 +26,22 @@ def test_what_is_not_said_is_the_usual() -> None:
 
 
 def test_null_is_not_said() -> None:
-    keys = "title description extends target endpoint axes zip exclude include on_invalid limits price execution report"
+    keys = "title description extends target endpoint axes zip exclude include on_invalid sample limits price execution report"
     text = "".join(f"{key}:\n" for key in keys.split())
     assert read(text + "name:\n") == read("")
-    inner = "limits: {requests: , wall: }\nexecution: {rate: ~, attempts: }\nprice: {per_image: }\nreport: {x: , baseline: }"
+    inner = "limits: {requests: , wall: }\nexecution: {rate: ~, attempts: , order: }\nprice: {per_image: }\n"
+    inner += "report: {x: , baseline: }"
     assert read(inner) == read("")
+
+
+def test_a_sample_is_drawn_by_sobol_with_seed_0_unless_it_says_otherwise() -> None:
+    assert read("sample: {count: 5}").sample == Sample(count=5, method="sobol", seed=0)
+
+
+def test_a_sample_can_be_taken_over_in_part_or_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(BASE + "sample: {count: 5, method: latin}")
+    for text, sample in (("sample: {count: 6}", Sample(count=6, method="latin")), ("sample: null", None)):
+        assert loads(f"extends: base.yaml\n{text}", folder=tmp_path).sample == sample
 
 
 def test_everything_that_can_be_said() -> None:
@@ -42,9 +53,10 @@ description: |
   lines
 endpoint: text2img
 on_invalid: skip
+sample: {count: 200, method: latin, seed: 7}
 limits: {requests: 500, images: 1e3, cost: 2.50, wall: 2h}
 price: {per_image: 0.0047}
-execution: {concurrency: 8, rate: 60/min, attempts: 2}
+execution: {concurrency: 8, rate: 60/min, attempts: 2, order: slow-first}
 """
     assert read(text) == Experiment(
         name="my run 2",
@@ -52,9 +64,10 @@ execution: {concurrency: 8, rate: 60/min, attempts: 2}
         description="Two\nlines\n",
         parameters={"model_id": "m", "prompt": "p"},
         on_invalid="skip",
+        sample=Sample(count=200, method="latin", seed=7),
         limits=Limits(requests=500, images=1000, cost=2.5, wall=7200),
         price=0.0047,
-        execution=Execution(concurrency=8, rate=1, attempts=2),
+        execution=Execution(concurrency=8, rate=1, attempts=2, order="slow-first"),
     )
 
 
@@ -160,11 +173,17 @@ KEY = "write ${env:NAME} with the name of an environment variable; a key itself 
         ("execution: {concurrency: 999}", "2:26: execution.concurrency: 999 is above the maximum 256"),
         ("execution: {rate: 60/week}", ("2:19: execution.rate: '60/week' does not fit; write a rate such as 60/min, 2/s "
                                        "or 500/h, or a number for each second")),
-        ("execution: {order: balanced}",
-         "2:13: execution.order: unknown key 'order'; known are concurrency, start, rate, attempts"),
-        ("sample: {count: 5}", ("2:1: sample: unknown key 'sample'; known are name, title, description, extends, target, "
-                               "endpoint, parameters, axes, zip, exclude, include, on_invalid, limits, price, execution, "
-                               "report")),
+        ("execution: {order: balancd}", ("2:20: execution.order: 'balancd' is not one of balanced, plan, slow-first; "
+                                         "did you mean 'balanced'?")),
+        ("sample: 5", "2:9: sample: 5 is not a mapping"),
+        ("sample: {method: latin}", "2:9: sample: a sample has a count; write {count: 200}"),
+        ("sample: {count: }", "2:16: sample.count: null is not a whole number"),
+        ("sample: {count: 0}", "2:17: sample.count: 0 is below the minimum 1"),
+        ("sample: {count: 2000000}", "2:17: sample.count: 2000000 is above the maximum 1000000"),
+        ("sample: {count: 5, method: sobel}", ("2:28: sample.method: 'sobel' is not one of sobol, latin, random; "
+                                                "did you mean 'sobol'?")),
+        ("sample: {count: 5, seed: -1}", "2:26: sample.seed: -1 is below the minimum 0"),
+        ("sample: {coutn: 5}", "2:10: sample.coutn: unknown key 'coutn'; did you mean 'count'?"),
         ("titel: x", "2:1: titel: unknown key 'titel'; did you mean 'title'?"),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ DRAWN = {
 }
 BIG = {
     "pandas": {"table"},
+    "scipy": {"plan"},
     "torch": {"engine", "studio"},
     "diffusers": {"engine", "studio"},
     "transformers": {"engine", "studio"},

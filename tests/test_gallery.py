@@ -27,6 +27,7 @@ def test_the_gallery_has_the_files_that_the_readme_promises() -> None:
         "guidance-ladder",
         "lora-strength",
         "inpaint-strength",
+        "sampled",
         "hosted",
     }
 

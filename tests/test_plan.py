@@ -15,6 +15,8 @@ from runner.canon import digest
 from runner.errors import InputError
 from runner.nouns import (
     ENDPOINTS,
+    METHODS,
+    ORDERS,
     Address,
     Axis,
     Criterion,
@@ -25,6 +27,7 @@ from runner.nouns import (
     Point,
     Provider,
     Request,
+    Sample,
     Template,
     Value,
 )
@@ -336,7 +339,9 @@ experiments = st.builds(
     zips=some(some(short)),
     exclude=some(rules),
     include=some(st.dictionaries(short, values, max_size=2)),
+    sample=st.none() | st.builds(Sample, count=st.integers(1, 9), method=st.sampled_from(METHODS)),
     limits=st.builds(Limits, cost=st.none() | numbers),
+    execution=st.builds(Execution, order=st.none() | st.sampled_from(ORDERS)),
     price=st.none() | numbers,
     inputs=st.dictionaries(short, st.sampled_from(["a.png", "b.png"]), max_size=2),
 )
@@ -378,8 +383,8 @@ def test_the_digest_changes_with_whatever_the_plan_says(change: dict[str, Any]) 
 
 
 def test_a_plan_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^plan version 2 is not 1, the one that this version reads$"):
-        Plan.thaw(plan().freeze() | {"version": 2})
+    with pytest.raises(ValueError, match=r"^plan version 1 is not 2, the one that this version reads$"):
+        Plan.thaw(plan().freeze() | {"version": 1})
 
 
 def test_a_plan_that_was_changed_by_hand_is_refused() -> None:

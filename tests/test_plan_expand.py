@@ -9,7 +9,7 @@ from plans import BASE, asked, axis, draws, experiment, grid, lora, one_of, plan
 
 from runner.errors import InputError
 from runner.nouns import Axis, Criterion, Experiment, Point, Template, Value
-from runner.plan.expand import Combination, combinations, shown_axes
+from runner.plan.expand import Combination, Grid, _agrees, combinations, shown_axes
 from runner.plan.rules import find, holds, meets
 
 DPM = "DPMSolverMultistepScheduler"
@@ -384,3 +384,43 @@ def test_an_entry_of_its_own_keeps_the_repetition_that_it_names() -> None:
     assert found[-1] == Combination(
         {"samples": Point(label="2", set={"samples": 2}), "seed": draws(2).points[1]}, {}, 1
     )
+
+
+@settings(max_examples=80)
+@given(
+    include=st.lists(
+        st.dictionaries(
+            st.sampled_from(["scheduler", "algorithm_type", "size", "width", "clip_skip", "guidance_scale"]),
+            st.sampled_from([DDIM, DPM, "none", "wide", 512, 768, 1, 2, 9]),
+            min_size=1,
+            max_size=3,
+        ),
+        max_size=3,
+    ),
+    exclude=st.lists(
+        st.dictionaries(
+            st.sampled_from(["scheduler", "algorithm_type", "width", "clip_skip"]),
+            st.sampled_from([DDIM, DPM, "none", 512, 1]).map(one_of),
+            min_size=1,
+            max_size=2,
+        ),
+        max_size=2,
+    ),
+)
+def test_an_entry_stands_alone_exactly_if_it_fits_no_combination_that_is_left(
+    include: list[dict[str, Value]], exclude: list[dict[str, Criterion]]
+) -> None:
+    found = experiment(
+        axis("scheduler", DDIM, DPM),
+        axis("algorithm_type", "none", "dpmsolver+++", when={"scheduler": one_of(DPM)}),
+        SIZE,
+        axis("clip_skip", 1, 2),
+        include=tuple(include),
+        exclude=tuple(exclude),
+    )
+    left = [one for one in combinations(replace(found, include=())) if one is not None]
+    grid = Grid(found)
+    alone = [
+        number for number, entry in enumerate(include) if not any(_agrees(entry, one.points, grid.axes) for one in left)
+    ]
+    assert [one.place for one in grid.alone()] == alone

@@ -38,6 +38,9 @@ NoReuse = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="End with one JSON value for programs.")]
 
+MOST_SHOWN = 24
+"""Values of an axis that `sweep plan` lists; a sampled one may have thousands."""
+
 
 COUNTS = "combinations excluded invalid duplicates cells made made_elsewhere requests images".split()
 
@@ -102,6 +105,7 @@ def plan(
 ) -> None:
     """Count what a file would send, and what it would cost; nothing is sent and nothing is written."""
     from runner.cli.comparing import revision_facts, say_revision
+    from runner.plan.switching import order_of, reason_of
     from runner.verbs import Choice, estimate, prepare, revise
 
     found = prepare(file, overrides or (), target=target)
@@ -111,9 +115,11 @@ def plan(
     if json:
         say_json({**asdict(facts), **({"diff": revision_facts(revision, diff)} if revision and diff else {})})
         return
-    axes = [(axis.name, len(axis.points), ", ".join(point.label for point in axis.points)) for axis in found.axes]
+    axes = [(axis.name, len(axis.points), _listed([point.label for point in axis.points])) for axis in found.axes]
     experiment = found.experiment
     say(f"{experiment.title or experiment.name} ({experiment.endpoint}, {experiment.target.name})")
+    if found.drawn:
+        say(found.drawn)
     say_table("", ("axis", "values", ""), axes)
     say_table("", ("", "count"), [(_said(name), getattr(facts, name)) for name in COUNTS])
     say(f"cost: {_cost(found, facts)}")
@@ -122,8 +128,13 @@ def plan(
         say(f"{facts.stops}; run again with a higher limit to go on")
     for reason, count in found.survey.invalid.items():
         say(f"left out: {count}, {reason}")
+    say(f"order: {order_of(experiment)}, because {reason_of(experiment)}")
     if revision and diff:
         say_revision(revision, diff)
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join([*labels[:MOST_SHOWN], *(["…"] if len(labels) > MOST_SHOWN else [])])
 
 
 def places(reuse: Sequence[Path] | None, *, no_reuse: bool) -> "Places":

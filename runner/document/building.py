@@ -54,6 +54,7 @@ def build(tree: Fields, start: Spot, complaints: Complaints) -> Experiment:
         exclude=references.rules(part("exclude")),
         include=references.combinations(part("include")),
         on_invalid=cast("Literal['error', 'skip']", _text(part("on_invalid")) or "error"),
+        sample=settings.sample(part("sample")),
         limits=settings.limits(part("limits"), price, complaints),
         price=price,
         execution=settings.execution(part("execution")),

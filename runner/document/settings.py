@@ -1,14 +1,18 @@
 """What is said about the whole run: target, limits, price, execution, words."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from runner.document.complaints import AlreadyTold, Complaints, Mistake, closest
 from runner.document.opening import shown
 from runner.document.points import text_of
 from runner.document.tree import Fields, Node, Scalar, Spot, is_null
-from runner.nouns import Address, Execution, Limits
+from runner.nouns import METHODS, ORDERS, Address, Execution, Limits, Sample
+
+Word = TypeVar("Word", bound=str)
 
 IN_PROCESS = ("embedded", "sketch")
 
@@ -127,6 +131,20 @@ def execution(node: Node | None) -> Execution:
         start=_whole(fields.get("start")),
         rate=_rate(fields.get("rate")),
         attempts=_whole(fields.get("attempts")) or usual.attempts,
+        order=_one_of(ORDERS, fields.get("order")),
+    )
+
+
+def sample(node: Node | None) -> Sample | None:
+    """Return how many combinations to take and how; None takes all."""
+    fields = node.fields if isinstance(node, Fields) else {}
+    count = _whole(fields.get("count"))
+    if count is None:
+        return None
+    return Sample(
+        count=count,
+        method=_one_of(METHODS, fields.get("method")) or "sobol",
+        seed=_whole(fields.get("seed")) or 0,
     )
 
 
@@ -147,6 +165,11 @@ def run_name(node: Node | None, pattern: str, start: Spot) -> str:
     if not re.search(pattern, own):
         raise Mistake(start.inside("name"), f"{own!r} cannot name a run's folder; add name: with a plain name")
     return own
+
+
+def _one_of(words: Sequence[Word], node: Node | None) -> Word | None:
+    """Return the word of a fixed set that a node says; None when it says none, or a complaint says why."""
+    return next((word for word in words if isinstance(node, Scalar) and node.value == word), None)
 
 
 def _number(node: Node | None) -> float | None:

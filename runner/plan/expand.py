@@ -8,12 +8,19 @@ be added to none of them becomes a combination of its own, with its own keys alo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from itertools import product
+from itertools import chain, product
+from typing import TypeAlias
 
 from runner.errors import InputError
 from runner.nouns import Axis, Experiment, Point, Value
 from runner.plan.rules import candidates, find, holds
 from runner.schema import endpoint_schema
+
+Place: TypeAlias = tuple[int, ...]
+"""Where a combination stands: which point of each group of axes that advance together, in the order of the file."""
+
+FARTHEST = 300_000
+"""Combinations that are looked at to see whether an entry of `include` fits one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +31,13 @@ class Combination:
         points: by axis name, in the order of the file.
         extras: parameters or variables that `include` entries add.
         repeat: which repetition this is, for axes whose points leave the seed to the server.
+        place: where it stands on the grid; for an entry of `include` that stands alone, its number.
     """
 
     points: Mapping[str, Point]
     extras: Mapping[str, Value] = field(default_factory=dict)
     repeat: int = 0
+    place: Place | int = field(default=(), compare=False)
 
     @property
     def coordinates(self) -> dict[str, str]:
@@ -36,27 +45,23 @@ class Combination:
         return {name: point.label for name, point in self.points.items()}
 
 
-def combinations(experiment: Experiment) -> Iterator[Combination | None]:
+def combinations(experiment: Experiment, places: Iterable[Place] | None = None) -> Iterator[Combination | None]:
     """Yield the combinations in plan order (the last axis varies fastest); None in place of each excluded one.
+
+    Args:
+        experiment: what the file says.
+        places: which combinations to yield and in which order, before the entries of `include` that stand alone; None
+            for all in plan order.
 
     Raises:
         InputError: the axes contradict each other.
     """
-    grid = _Grid(experiment)
-    unmatched = dict(enumerate(experiment.include))
-    for points in grid.product():
-        if any(holds(rule, points, grid.base) for rule in experiment.exclude):
-            yield None
-            continue
-        extras: dict[str, Value] = {}
-        for number, entry in enumerate(experiment.include):
-            if _agrees(entry, points, grid.axes):
-                extras.update(_beyond(entry, grid.axes))
-                unmatched.pop(number, None)
-        yield Combination(points, extras, grid.repeat(points))
-    for entry in unmatched.values():
-        points = _named(entry, grid.axes)
-        yield Combination(points, _beyond(entry, grid.axes), grid.repeat(points))
+    grid = Grid(experiment)
+    for place in grid.places() if places is None else places:
+        points = grid.points(place)
+        if grid.is_home(place, points):
+            yield grid.combine(place, points)
+    yield from grid.alone()
 
 
 def shown_axes(experiment: Experiment) -> tuple[Axis, ...]:
@@ -68,18 +73,24 @@ def shown_axes(experiment: Experiment) -> tuple[Axis, ...]:
     )
 
 
-class _Grid:
-    """An experiment's axes, checked and made ready to be combined.
+class Grid:
+    """An experiment's axes, checked and made ready to be combined. Any combination can be had by its place.
 
     Attributes:
         axes: by name, in the order of the file.
         base: what holds where no point says otherwise.
+        groups: names of the axes that advance together.
+        sizes: points of each group.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         self.axes = _by_name(experiment.axes)
         self.base = {**endpoint_schema(experiment.endpoint).defaults, **experiment.parameters}
-        self._groups = _grouped(self.axes, experiment.zips)
+        self.groups = _grouped(self.axes, experiment.zips)
+        self.sizes = tuple(len(self.axes[names[0]].points) for names in self.groups)
+        self._exclude, self._include = experiment.exclude, experiment.include
+        group_of = {name: number for number, names in enumerate(self.groups) for name in names}
+        self._columns = [(axis.name, axis.points, group_of[axis.name]) for axis in self.axes.values()]
         self._conditional = _in_order_of_dependence(self.axes)
         self._repeats = {
             (axis.name, point.label): number
@@ -87,17 +98,51 @@ class _Grid:
             for number, point in enumerate(point for point in axis.points if point.set.get("seed", 0) is None)
         }
 
-    def product(self) -> Iterator[dict[str, Point]]:
-        """Yield the points of each combination, by axis name; axes that do not apply are absent."""
-        group_of = {name: number for number, names in enumerate(self._groups) for name in names}
-        columns = [(axis.name, axis.points, group_of[axis.name]) for axis in self.axes.values()]
-        for indices in product(*(range(len(self.axes[names[0]].points)) for names in self._groups)):
-            points = {name: choices[indices[group]] for name, choices, group in columns}
-            if self._conditional:
-                points = self._applying(points)
-                if not self._stands_for_its_like(points, indices):
-                    continue
-            yield points
+    def places(self) -> Iterator[Place]:
+        """Yield every place, the last group varying fastest."""
+        return product(*map(range, self.sizes))
+
+    def points(self, place: Place) -> dict[str, Point]:
+        """Return the points at a place, by axis name; axes that do not apply are absent."""
+        points = {name: choices[place[group]] for name, choices, group in self._columns}
+        return self._applying(points) if self._conditional else points
+
+    def home(self, place: Place) -> Place:
+        """Return the first of the places that differ only in axes which do not apply."""
+        if not self._conditional:
+            return place
+        points = self.points(place)
+        return tuple(
+            index if any(name in points for name in names) else 0
+            for names, index in zip(self.groups, place, strict=True)
+        )
+
+    def is_home(self, place: Place, points: Mapping[str, Point]) -> bool:
+        """Return whether a place, whose points are given, is the first of those that mean the same."""
+        return not self._conditional or all(
+            index == 0 or any(name in points for name in names) for names, index in zip(self.groups, place, strict=True)
+        )
+
+    def combine(self, place: Place, points: Mapping[str, Point]) -> Combination | None:
+        """Return the points at a place with what `include` adds to them; None where `exclude` leaves them out."""
+        if self._excluded(points):
+            return None
+        extras: dict[str, Value] = {}
+        for entry in self._include:
+            if _agrees(entry, points, self.axes):
+                extras.update(_beyond(entry, self.axes))
+        return Combination(points, extras, self.repeat(points), place)
+
+    def alone(self) -> Iterator[Combination]:
+        """Yield the entries of `include` that can be added to no combination: each is one of its own.
+
+        Raises:
+            InputError: too many combinations are excluded to tell.
+        """
+        for number, entry in enumerate(self._include):
+            if not self._fits_somewhere(number, entry):
+                points = _named(entry, self.axes)
+                yield Combination(points, _beyond(entry, self.axes), self.repeat(points), number)
 
     def repeat(self, points: Mapping[str, Point]) -> int:
         """Count the points of an axis before this one that also leave the seed to the server."""
@@ -116,12 +161,45 @@ class _Grid:
                 hidden.remove(axis.name)
         return {name: point for name, point in points.items() if name not in hidden}
 
-    def _stands_for_its_like(self, points: Mapping[str, Point], indices: Sequence[int]) -> bool:
-        """Keep the first of the combinations that differ only in axes which do not apply."""
-        return all(
-            index == 0 or any(name in points for name in names)
-            for names, index in zip(self._groups, indices, strict=True)
-        )
+    def _excluded(self, points: Mapping[str, Point]) -> bool:
+        return any(holds(rule, points, self.base) for rule in self._exclude)
+
+    def _fits_somewhere(self, number: int, entry: Mapping[str, Value]) -> bool:
+        """Return whether an entry can be added to a combination that is left after `exclude`.
+
+        Only the groups that the entry or a rule speaks of make a difference; the others stand still.
+        """
+        rules = [*self._exclude, *(axis.when for axis in self._conditional)]
+        deciding = {axis for name in {*entry, *chain(*rules)} for axis in _setting(name, self.axes)}
+        choices = [self._agreeing(names, entry) if deciding.intersection(names) else range(1) for names in self.groups]
+        for seen, place in enumerate(product(*choices)):
+            points = self.points(place)
+            if _agrees(entry, points, self.axes) and not self._excluded(points):
+                return True
+            if seen >= FARTHEST:
+                raise InputError(
+                    f"include.{number}: it fits none of the first {FARTHEST:,} combinations, and whether it fits "
+                    "another would take too long to say; name in it a value of each axis that `exclude` or `when` names"
+                )
+        return False
+
+    def _agreeing(self, names: Sequence[str], entry: Mapping[str, Value]) -> list[int]:
+        """Return which points of a group an entry allows, as far as that depends on no other group."""
+        own = [
+            (name, value, axis)
+            for name, value in entry.items()
+            for axis in names
+            if _setting(name, self.axes) == {axis}
+        ]
+        return [
+            index
+            for index in range(len(self.axes[names[0]].points))
+            if all(self._allows(name, value, axis, index) for name, value, axis in own)
+        ]
+
+    def _allows(self, name: str, value: Value, axis: str, index: int) -> bool:
+        said = candidates(name, {axis: self.axes[axis].points[index]}, {})
+        return value in said or not said
 
 
 def _by_name(axes: Iterable[Axis]) -> dict[str, Axis]:

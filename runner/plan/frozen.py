@@ -1,6 +1,10 @@
-"""A plan as JSON: what `plan.json` holds, and back. Cells are not in it; they derive from the axes."""
+"""A plan as JSON: what `plan.json` holds, and back.
 
-from collections.abc import Mapping
+Cells are not in it; they derive from the axes. A sample's are there by their places, so that another version of the
+library that drew them cannot change a run.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -16,24 +20,31 @@ from runner.nouns import (
     Point,
     Provider,
     Rule,
+    Sample,
     Template,
     Value,
 )
+from runner.plan.expand import Place
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
-def freeze(experiment: Experiment, provider: Provider) -> dict[str, Any]:
-    """Return the JSON value of an experiment and who makes its pictures."""
+def freeze(experiment: Experiment, provider: Provider, chosen: Sequence[Place] | None = None) -> dict[str, Any]:
+    """Return the JSON value of an experiment, who makes its pictures and, for a sample, which combinations it took.
+
+    A combination is a text such as `0.12.3`: which point of each group of axes, counted from 0.
+    """
+    sampled = {} if chosen is None else {"chosen": [".".join(map(str, place)) for place in chosen]}
     return {
         "version": PLAN_VERSION,
         "experiment": _plain(_said(experiment)),
         "provider": _plain(asdict(provider)),
+        **sampled,
     }
 
 
-def thaw(document: Mapping[str, Any]) -> tuple[Experiment, Provider]:
-    """Return the experiment and the provider that `freeze` was given.
+def thaw(document: Mapping[str, Any]) -> tuple[Experiment, Provider, tuple[Place, ...] | None]:
+    """Return the experiment, the provider and the sample's places that `freeze` was given.
 
     Raises:
         ValueError: another version wrote the document.
@@ -50,11 +61,13 @@ def thaw(document: Mapping[str, Any]) -> tuple[Experiment, Provider]:
         "zips": tuple(tuple(group) for group in said["zips"]),
         "exclude": tuple(_rule(rule) for rule in said["exclude"]),
         "include": tuple(said["include"]),
+        "sample": None if said["sample"] is None else Sample(**said["sample"]),
         "limits": Limits(**said["limits"]),
         "execution": Execution(**said["execution"]),
         "report": Layout(**said["report"]),
     }
-    return Experiment(**said), Provider(**document["provider"])
+    chosen = tuple(_place(text) for text in document["chosen"]) if "chosen" in document else None
+    return Experiment(**said), Provider(**document["provider"]), chosen
 
 
 def essence(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +75,8 @@ def essence(document: Mapping[str, Any]) -> dict[str, Any]:
     experiment = dict(document["experiment"])
     experiment["inputs"] = sorted(experiment["inputs"])
     experiment["target"] = {name: value for name, value in experiment["target"].items() if name != "model_dir"}
-    return {"version": document["version"], "experiment": experiment, "provider": document["provider"]}
+    sampled = {name: document[name] for name in ("chosen",) if name in document}
+    return {"version": document["version"], "experiment": experiment, "provider": document["provider"], **sampled}
 
 
 def _said(experiment: Experiment) -> dict[str, Any]:
@@ -82,7 +96,7 @@ def _plain(value: Any) -> Any:
             return {name: _plain(item) for name, item in value.items()}
         case tuple() | list():
             return [_plain(item) for item in value]
-        case Axis() | Point() | Criterion() | Address() | Limits() | Execution() | Layout():
+        case Axis() | Point() | Criterion() | Address() | Sample() | Limits() | Execution() | Layout():
             return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             return value
@@ -105,3 +119,7 @@ def _rule(said: Mapping[str, Any]) -> Rule:
 
 def _values(said: Mapping[str, Any]) -> dict[str, Value | Template]:
     return {name: Template(value["template"]) if isinstance(value, dict) else value for name, value in said.items()}
+
+
+def _place(text: str) -> Place:
+    return tuple(map(int, text.split(".")))

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from runner.errors import RunFolderError
+from runner.folder import RunFolder
 from runner.ledger import Gist, Ledger, OpenAttempt
 from runner.nouns import Cell, Rule, State
-from runner.plan import Plan
+from runner.plan import Plan, continued
 from runner.plan.identity import identify
 from runner.plan.rules import meets
 from runner.reuse import NOWHERE, Places
@@ -30,6 +32,16 @@ class Choice:
     states: frozenset[State] = frozenset()
 
 
+def begun(plan: Plan, folder: RunFolder) -> Plan:
+    """Return a plan with the sample that a run folder began with, where it is still the one that the file asks for."""
+    if plan.chosen is None:
+        return plan
+    try:
+        return continued(plan, folder.plan())
+    except RunFolderError:  # there is no plan yet, or one that cannot be read and is about to be replaced
+        return plan
+
+
 def places(choice: Choice) -> Places:
     """Return where to look for what is made already: nowhere, if new attempts are what is asked for."""
     return NOWHERE if choice.fresh or choice.states else choice.earlier
@@ -49,8 +61,8 @@ def lacking(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[C
 
 
 def owed(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
-    """Yield the chosen cells that are to be sent."""
-    for cell in plan.cells():
+    """Yield the chosen cells that are to be sent, in the order of sending."""
+    for cell in plan.ordered():
         gist = gists.get(cell.digest)
         missing = choice.fresh or gist is None or gist.owed
         wanted = state_of(cell, gists) in choice.states if choice.states else missing

@@ -12,7 +12,7 @@ from runner.ledger import Gist
 from runner.nouns import Cell, Spent, State
 from runner.plan import Plan
 from runner.reuse import Places, Shelf, batches, present, unheard
-from runner.verbs.choosing import Choice, lacking, owed, places, state_of
+from runner.verbs.choosing import Choice, begun, lacking, owed, places, state_of
 from runner.verbs.reading import gists_of
 
 
@@ -21,6 +21,7 @@ class Estimate:
     """What sending a plan into a run folder would mean.
 
     Attributes:
+        excluded, invalid: combinations left out; None for a sample, which does not look at what it leaves out.
         made: cells that the folder holds already; made_elsewhere: those that earlier runs do.
         requests, images: what is still to send.
         cost: of these, in the price's currency; None without a price.
@@ -30,8 +31,8 @@ class Estimate:
     """
 
     combinations: int
-    excluded: int
-    invalid: int
+    excluded: int | None
+    invalid: int | None
     duplicates: int
     cells: int
     made: int
@@ -73,7 +74,7 @@ def estimate(
         InputError: a place where earlier runs should lie holds none.
     """
     choice, folder = choice or Choice(), RunFolder(Path(run))
-    gists = gists_of(folder)
+    plan, gists = begun(plan, folder), gists_of(folder)
     shelf = Shelf(folder.path, places(choice), note)
     elsewhere = _elsewhere(_among(lacking(plan, gists, choice), among), shelf) if shelf else set()
     sent = (cell for cell in _among(owed(plan, gists, choice), among) if cell.digest not in elsewhere)
@@ -85,7 +86,7 @@ def estimate(
     return Estimate(
         combinations=plan.survey.combinations,
         excluded=plan.survey.excluded,
-        invalid=sum(plan.survey.invalid.values()),
+        invalid=None if plan.chosen else sum(plan.survey.invalid.values()),
         duplicates=plan.survey.duplicates,
         cells=plan.survey.cells,
         made=_made(plan, gists),

@@ -20,7 +20,7 @@ from runner.provenance import provenance, stamp
 from runner.receiver import Webhook
 from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
-from runner.verbs.choosing import Choice, lacking, left_open, owed, places
+from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places
 from runner.verbs.reading import count, render
 
 
@@ -106,6 +106,7 @@ async def sweep(
     folder, around = RunFolder(Path(out)), surroundings or Surroundings()
     choice, clock = choice or Choice(), around.clock
     with folder.writing(clock) as ledger:
+        plan = begun(plan, folder)
         budget = Budget(
             plan.experiment.limits,
             price=plan.experiment.price,
