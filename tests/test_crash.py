@@ -18,6 +18,7 @@ from campaign import Figures, Liar, Plot, campaign, look, painted
 from planted import KEY
 
 from runner.client import Client, Patience
+from runner.errors import ImageError
 from runner.execute import Bench, Stop, execute, settle
 from runner.ledger import Ledger
 from runner.nouns import (
@@ -126,9 +127,9 @@ class FusedVault(Vault):
     run: Path
     fuse: Fuse
 
-    def put(self, data: bytes) -> Picture:
+    def put_all(self, images: Iterable[bytes]) -> list[Picture | ImageError]:
         with self.fuse.around("put"):
-            return super().put(data)
+            return super().put_all(images)
 
 
 @asynccontextmanager
