@@ -146,8 +146,8 @@ async def run_once(run: Path, url: str, fuse: Fuse) -> bool:
     try:
         async with bench(run, url, fuse) as tools:
             await settle(tools.ledger.open_attempts(), tools, in_process=False)
-            settled = tools.ledger.settled()
-            owed = [cell for cell in CELLS if cell.digest not in settled]
+            gists = tools.ledger.gists()
+            owed = [cell for cell in CELLS if cell.digest not in gists or gists[cell.digest].owed]
             await execute(owed, tools, Execution(concurrency=2), Stop())
     except (Crash, BaseExceptionGroup):
         return False
