@@ -354,8 +354,8 @@ async def _killed(run: Path, liar: Liar, chance: Random) -> bool:
 def _owes(run: Path) -> bool:
     folder = RunFolder(run / "out")
     with folder.reading() as ledger:
-        settled = ledger.settled()
-    return any(cell.digest not in settled for cell in folder.plan().cells())
+        gists = ledger.gists()
+    return any(cell.digest not in gists or gists[cell.digest].owed for cell in folder.plan().cells())
 
 
 def look(out: Path, liar: Liar, seeds: list[int], figures: Figures) -> None:

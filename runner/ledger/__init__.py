@@ -41,10 +41,12 @@ SELECT count(*) AS requests, sum(
     CASE
         WHEN a.state = 'made' THEN (SELECT count(*) FROM pictures p WHERE p.attempt = a.id)
         WHEN a.concern IS NOT NULL OR a.state = 'pending' THEN 0
-        ELSE coalesce(json_extract(c.request, '$.parameters.samples'), 1)
+        ELSE (
+            SELECT coalesce(json_extract(c.request, '$.parameters.samples'), 1) FROM cells c WHERE c.digest = a.cell
+        )
     END
 ) AS images
-FROM attempts a JOIN cells c ON c.digest = a.cell WHERE a.reused_from IS NULL
+FROM attempts a WHERE a.reused_from IS NULL
 """
 """A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing."""
 
@@ -250,10 +252,6 @@ class Ledger:
                         row["state"], row["concern"], row["pictures"], reused=bool(row["reused"])
                     )
         return found
-
-    def settled(self) -> set[str]:
-        """Return the digests of the cells that running again does not try."""
-        return {cell for cell, gist in self.gists().items() if not gist.owed}
 
     def made(self, digests: Iterable[str]) -> dict[str, Standing]:
         """Return how those of some cells stand that are made, by digest: one look at the index, however many others."""
