@@ -572,6 +572,14 @@ def test_of_faults_that_strike_the_same_request_the_first_in_the_file_does_and_d
             ],
         ),
         (
+            "faults: [{kind: delay, seconds: [2, null]}, {kind: delay, seconds: [[2], 1]}, 3]",
+            [
+                "f.yaml:1:37: faults.0.seconds.1: null is not a number from 0 to 86400",
+                "f.yaml:1:69: faults.1.seconds.0: [2] is not a number from 0 to 86400",
+                "f.yaml:1:79: faults.2: 3 is not a mapping",
+            ],
+        ),
+        (
             "faults:\n  - {kind: delay, seconds: [2, 1]}\n  - {kind: delay, seconds: [1]}\n  - {kind: refuse, status: 418}",
             [
                 "f.yaml:2:28: faults.0.seconds: the range runs backwards; write [1, 2]",

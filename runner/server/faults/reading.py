@@ -42,8 +42,9 @@ def _check_ranges(tree: Fields, complaints: Complaints) -> None:
     listed = tree.fields.get("faults")
     for fault in listed.items if isinstance(listed, Items) else ():
         node: Node | None = fault.fields.get("seconds") if isinstance(fault, Fields) else None
-        if isinstance(node, Items) and (pair := plain(node)) != sorted(pair):
-            complaints.add(node.spot, f"the range runs backwards; write [{pair[1]}, {pair[0]}]")
+        pair = plain(node) if isinstance(node, Items) else []
+        if node is not None and all(isinstance(end, int | float) for end in pair) and pair != sorted(pair):
+            complaints.add(node.spot, f"the range runs backwards; write [{', '.join(map(str, sorted(pair)))}]")
 
 
 def _faults(said: dict[str, Any]) -> Faults:
