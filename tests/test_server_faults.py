@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -153,6 +154,29 @@ def test_a_full_queue_refuses_while_so_many_are_under_way_and_no_longer(lying: C
         return [(await first).status_code, second, (await scene.make(seed=3)).status_code]
 
     assert lying("{kind: queue_full, limit: 1}", say, engine=engine) == [200, 429, 200]
+
+
+def test_a_request_that_a_delay_holds_up_is_under_way_and_one_that_is_turned_away_is_not(
+    lying: Callable[..., Any],
+) -> None:
+    held, go = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            held.set()
+            await go.wait()
+
+    async def say(scene: Scene) -> list[int]:
+        first = asyncio.ensure_future(scene.make(seed=1))
+        await held.wait()
+        held.clear()
+        second = asyncio.ensure_future(scene.make(seed=2))
+        await held.wait()
+        go.set()
+        return [(await first).status_code, (await second).status_code, (await scene.make(seed=3)).status_code]
+
+    listed = "{kind: delay, seconds: 1}\n  - {kind: queue_full, limit: 1}"
+    assert lying(listed, say, clock=Clock(sleep=sleep)) == [200, 429, 200]
 
 
 def test_what_was_answered_with_processing_counts_as_under_way_until_it_is_made(lying: Callable[..., Any]) -> None:
@@ -650,6 +674,18 @@ def test_sweep_serve_says_at_its_end_what_it_lied(tmp_path: Path) -> None:
 
     assert statuses == [503, 200]
     assert json.loads(said)["faults"] == [{"fault": 1, "kind": "refuse", "struck": 1}]
+
+
+def test_a_server_that_could_not_listen_has_lied_to_nobody_and_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "faults.yaml").write_text("faults: [{kind: drop}]")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = ["serve", "--engine", "sketch", "--port", port, "--faults", "faults.yaml"]
+        command = [sys.executable, "-m", "runner", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"127.0.0.1:{port}: ")
 
 
 def test_a_file_that_is_not_there_ends_the_command_with_2(tmp_path: Path) -> None:

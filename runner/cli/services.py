@@ -90,7 +90,11 @@ def serve(
     )
     served = create_app(engines, settings)
 
+    serving = False
+
     def started(url: str) -> None:
+        nonlocal serving
+        serving = True
         complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
         if faults:
             complain(f"it lies as {faults} says; GET /faults tells what it did, and so does its end")
@@ -98,7 +102,7 @@ def serve(
     try:
         asyncio.run(serve_forever(served, host=host, port=port, started=started))
     finally:
-        if lies:
+        if lies and serving:
             say_json(served.state.account.said())
 
 

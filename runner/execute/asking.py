@@ -1,7 +1,7 @@
 """An answer that was lost is asked about before the outcome is unknown.
 
-> Invariant 1, a POST whose answer never came is sent again only when the user says so: the exception proves the rule. What
-> the target says that it never accepted, and never will, was certainly not made, and so may be sent again.
+> Invariant 1, a POST whose answer never came is sent again only when the user says so. What the target says that it never
+> accepted and never will is no such POST: nothing was made, and it may be sent again like any other refusal.
 """
 
 from runner.execute.bench import Bench

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ from runner.server.faults.account import Account
 from runner.server.faults.deciding import Decider, Strike, Struck
 from runner.server.faults.kinds import (
     GROUPS,
+    Act,
     Delay,
     Drop,
     Expire,
@@ -63,8 +65,7 @@ class Lying:
     clock: Clock
     account: Account = field(init=False)
     _decider: Decider = field(init=False)
-    _open: int = 0
-    _accepted: set[int] = field(default_factory=set)
+    _under_way: set[object] = field(default_factory=set)
     _promised: dict[int, tuple[float, Processing]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,7 +76,7 @@ class Lying:
 
         def finish(job: Job) -> None:
             self.account.finish(job)
-            self._accepted.discard(job.number)
+            self._under_way.discard(job.number)
             also(job)
 
         return finish
@@ -98,28 +99,35 @@ class Lying:
 
         return tell
 
+    @contextmanager
+    def under_way(self, route: str, strike: Strike | None) -> Iterator[object]:
+        """Count a request for pictures that is to reach the app, until it is answered; yield what stands for it."""
+        token = object()
+        if route in ENDPOINTS and not (strike is not None and _is_turned_away(strike.act)):
+            self._under_way.add(token)
+        try:
+            yield token
+        finally:
+            self._under_way.discard(token)
+
     def strike(self, route: str) -> Struck:
         """Return what strikes a request that has just come."""
         self.account.hear(route)
-        return self._decider.strike(route, under_way=self._open + len(self._accepted))
+        return self._decider.strike(route, under_way=len(self._under_way))
 
-    async def made(self, route: str, answering: Awaitable[tuple[Answer, bytes]]) -> Answer:
-        """Return the app's answer to a request for pictures or to a fetch, noted; a promise of ours is kept."""
-        making = route in ENDPOINTS
-        self._open += making
-        try:
-            answer, body = await answering
-        finally:
-            self._open -= making
+    async def made(self, route: str, token: object, answering: Awaitable[tuple[Answer, bytes]]) -> Answer:
+        """Return the app's answer to a request, noted; a promise of ours is kept, one of the app's is under way."""
+        answer, body = await answering
         payload = answer.payload()
         number = lies.number_of(payload)
         if payload is None or number is None or not lies.is_accepted(payload):
             return answer
-        request = _request(route, body) if making else None
+        request = _request(route, body) if route in ENDPOINTS else None
         if request is not None:
             self.account.accept(number, request)
             if payload["status"] == "processing" and not self.account.is_made(number):
-                self._accepted.add(number)
+                self._under_way.discard(token)
+                self._under_way.add(number)
         return self._as_promised(answer, payload, number)
 
     def promise(self, act: Processing, answer: Answer) -> Answer | None:
@@ -163,21 +171,21 @@ class LyingAnswers:
 
     async def _answer(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
         struck = self._lying.strike(route)
-        clock, strike = self._lying.clock, struck.main
         for one in struck.beside:
             self._lying.account.strike(one.place)
-        await clock.sleep(struck.seconds(Delay, "before_accept"))
-        answer = self._instead(strike)
-        if not (strike is not None and strike.act == Drop(when="before_accept")):
-            if answer is None:
-                answer = await self._lying.made(route, heard(self._app, scope, receive))
+        clock, strike = self._lying.clock, struck.main
+        with self._lying.under_way(route, strike) as token:
+            await clock.sleep(struck.seconds(Delay, "before_accept"))
+            answer = self._instead(strike)
+            if answer is None and not (strike is not None and _is_turned_away(strike.act)):
+                answer = await self._lying.made(route, token, heard(self._app, scope, receive))
                 answer = self._twisted(route, strike, answer)
             await clock.sleep(struck.seconds(Delay, "after_accept"))
-        if strike is not None and isinstance(strike.act, Drop):
-            self._lying.account.strike(strike.place)
-            await self._drop(answer if strike.act.when == "mid_answer" else None, scope, receive, send)
-        elif answer is not None:
-            await _say(answer, send, clock=clock, seconds=struck.seconds(SlowBody))
+            if strike is not None and isinstance(strike.act, Drop):
+                self._lying.account.strike(strike.place)
+                await self._drop(answer if strike.act.when == "mid_answer" else None, scope, receive, send)
+            elif answer is not None:
+                await _say(answer, send, clock=clock, seconds=struck.seconds(SlowBody))
 
     def _instead(self, strike: Strike | None) -> Answer | None:
         """Return the answer to a request of which the app never hears."""
@@ -218,6 +226,17 @@ class LyingAnswers:
         abort()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _is_turned_away(act: Act) -> bool:
+    """Return whether the app never hears of a request that this strikes."""
+    match act:
+        case Refuse() | QueueFull() | Expire():
+            return True
+        case Html(when=when) | Drop(when=when):
+            return when == "before_accept"
+        case _:
+            return False
 
 
 def route_of(scope: Scope) -> str:
