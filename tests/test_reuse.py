@@ -119,6 +119,13 @@ def test_fresh_and_no_reuse_send_everything() -> None:
     run("runs/first", sent=6)
     assert run("runs/second", "--no-reuse", sent=6)["reused"] == 0
     assert run("runs/third", "--fresh", sent=6)["reused"] == 0
+    assert set(load("runs/third")["attempts"]) == {1}
+
+
+def test_only_the_cells_that_are_chosen_are_taken() -> None:
+    run("runs/first", sent=6)
+    done = sweep("run", "cats.yaml", "--out", "runs/second", "--only", "guidance_scale=5", "--json")
+    assert (done.facts["sent"], done.facts["reused"], done.facts["pending"]) == (0, 2, 4)
 
 
 def test_another_target_or_model_is_another_cell() -> None:
@@ -156,11 +163,16 @@ def test_a_missing_thumbnail_is_made_from_the_picture() -> None:
 
 def test_what_a_strangers_ledger_says_is_never_a_path() -> None:
     run("runs/first", sent=6)
-    Path("secret").write_bytes(b"secret")
+    for picture in list(Path("runs/first/images").rglob("*.png")):
+        picture.with_suffix(".x").mkdir()
+        picture.rename("runs/first/evil")
     with sqlite3.connect("runs/first/ledger.sqlite") as database:
         database.execute("DROP TRIGGER pictures_are_final")
-        database.execute("UPDATE pictures SET format = 'png/../../../../../secret'")
+        database.execute("UPDATE pictures SET format = 'x/../../../evil'")
+
     assert sweep("run", "cats.yaml", "--out", "runs/second", "--json").facts["reused"] == 0
+
+    assert not Path("runs/second/evil").exists()
 
 
 # --- which runs ----------------------------------------------------------------------------------------------------
