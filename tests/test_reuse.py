@@ -3,14 +3,16 @@
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import record, sweep
 
 from runner.folder import RunFolder
-from runner.ledger import LEDGER_VERSION
+from runner.ledger import LEDGER_VERSION, Ledger
 from runner.nouns import Unknown
 from runner.plan import Plan
+from runner.reuse import Places, Shelf, reuse
 from runner.verbs import load, prepare
 
 FILE = """
@@ -173,6 +175,32 @@ def test_what_a_strangers_ledger_says_is_never_a_path() -> None:
     assert sweep("run", "cats.yaml", "--out", "runs/second", "--json").facts["reused"] == 0
 
     assert not Path("runs/second/evil").exists()
+
+
+class Dying(Ledger):
+    """A ledger of a process that ends when it has recorded two cells of those that it takes."""
+
+    recorded = 0
+
+    def reuse(self, *words: Any, **more: Any) -> None:
+        if self.recorded == 2:
+            raise KeyboardInterrupt
+        self.recorded += 1
+        super().reuse(*words, **more)
+
+
+def test_a_process_that_ends_between_the_pictures_and_their_rows_leaves_orphans_and_no_dangling_row() -> None:
+    run("runs/first", sent=6)
+    second = RunFolder(Path("runs/second"))
+    cells = list(plan().cells())
+    second.path.mkdir()
+    with pytest.raises(KeyboardInterrupt), Dying(second.ledger_path) as ledger:
+        reuse(cells, Shelf(second.path, Places()), ledger, second.vault, now=1.0)
+
+    with second.reading() as ledger:
+        assert ledger.standings() == {}
+    assert len(images("runs/second")) == 6
+    assert run("runs/second", sent=0)["reused"] == 6
 
 
 # --- which runs ----------------------------------------------------------------------------------------------------
