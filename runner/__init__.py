@@ -51,10 +51,37 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.verbs import check, load, prepare, render, retry, summarise, sweep
+    from runner.verbs import (
+        check,
+        differ,
+        estimate,
+        load,
+        prepare,
+        render,
+        retry,
+        revise,
+        sampled,
+        summarise,
+        sweep,
+        verify,
+    )
 
 __version__ = version("sweeprunner")
-__all__ = ["__version__", "check", "load", "prepare", "render", "retry", "summarise", "sweep"]
+__all__ = [
+    "__version__",
+    "check",
+    "differ",
+    "estimate",
+    "load",
+    "prepare",
+    "render",
+    "retry",
+    "revise",
+    "sampled",
+    "summarise",
+    "sweep",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

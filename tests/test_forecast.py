@@ -107,6 +107,16 @@ def test_another_target_another_size_and_what_was_not_made_tell_nothing() -> Non
     assert found().seconds is None
 
 
+def test_what_a_run_reused_tells_nothing_of_its_own_time() -> None:
+    write()
+    folder, plan = RunFolder(Path("runs/other")), prepare("cats.yaml")
+    with folder.writing() as ledger:
+        folder.freeze(plan, {"target": "sketch"})
+        cell = Cell(digest="0" * 64, coordinates={}, request=next(plan.cells()).request)
+        ledger.reuse(cell, Made(pictures=(PICTURE,), seconds=1.0), source="first", now=1.0)
+    assert found().seconds is None
+
+
 def test_kinds_of_request_are_told_apart() -> None:
     write(more="")
     measured("runs/small", 1.0)
@@ -162,6 +172,7 @@ def test_the_limit_that_stops_a_run_first_is_named(limits: str, said: str) -> No
 
 
 def test_what_the_run_has_spent_counts_towards_its_limits() -> None:
-    write(more="limits: {requests: 7}")
+    write(more="limits: {requests: 12}")
+    assert found().stops == ""
     measured("runs/cats", 1.0, 1.0, 1.0)
-    assert found().stops == "limits.requests 7 stops it after 4 of 10 requests"
+    assert found().stops == "limits.requests 12 stops it after 9 of 10 requests"

@@ -81,6 +81,12 @@ def test_when_all_is_made_the_exit_is_0_and_the_words_are_those_of_run() -> None
     assert done.out == "8 cells: 8 made. 4 requests sent, 8 images.\nruns/cats/report/index.html\n"
 
 
+def test_a_new_attempt_is_asked_for_though_a_run_beside_this_one_has_the_picture() -> None:
+    Path("cats.yaml").write_text(FILE)
+    sweep("run", "cats.yaml", "--out", "runs/other", "--no-reuse")
+    assert sweep("retry", RUN, "--refused", "--json").facts["sent"] == 1
+
+
 def test_a_limit_stops_it_with_exit_3() -> None:
     done = sweep("retry", RUN, "--failed", "--limit", "1")
     assert (done.code, done.err) == (3, "stopped by the limit of 1 requests\n")

@@ -3,14 +3,16 @@
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import record, sweep
 
 from runner.folder import RunFolder
-from runner.ledger import LEDGER_VERSION
+from runner.ledger import LEDGER_VERSION, Ledger
 from runner.nouns import Unknown
 from runner.plan import Plan
+from runner.reuse import Places, Shelf, reuse
 from runner.verbs import load, prepare
 
 FILE = """
@@ -119,6 +121,13 @@ def test_fresh_and_no_reuse_send_everything() -> None:
     run("runs/first", sent=6)
     assert run("runs/second", "--no-reuse", sent=6)["reused"] == 0
     assert run("runs/third", "--fresh", sent=6)["reused"] == 0
+    assert set(load("runs/third")["attempts"]) == {1}
+
+
+def test_only_the_cells_that_are_chosen_are_taken() -> None:
+    run("runs/first", sent=6)
+    done = sweep("run", "cats.yaml", "--out", "runs/second", "--only", "guidance_scale=5", "--json")
+    assert (done.facts["sent"], done.facts["reused"], done.facts["pending"]) == (0, 2, 4)
 
 
 def test_another_target_or_model_is_another_cell() -> None:
@@ -156,11 +165,42 @@ def test_a_missing_thumbnail_is_made_from_the_picture() -> None:
 
 def test_what_a_strangers_ledger_says_is_never_a_path() -> None:
     run("runs/first", sent=6)
-    Path("secret").write_bytes(b"secret")
+    for picture in list(Path("runs/first/images").rglob("*.png")):
+        picture.with_suffix(".x").mkdir()
+        picture.rename("runs/first/evil")
     with sqlite3.connect("runs/first/ledger.sqlite") as database:
         database.execute("DROP TRIGGER pictures_are_final")
-        database.execute("UPDATE pictures SET format = 'png/../../../../../secret'")
+        database.execute("UPDATE pictures SET format = 'x/../../../evil'")
+
     assert sweep("run", "cats.yaml", "--out", "runs/second", "--json").facts["reused"] == 0
+
+    assert not Path("runs/second/evil").exists()
+
+
+class Dying(Ledger):
+    """A ledger of a process that ends when it has recorded two cells of those that it takes."""
+
+    recorded = 0
+
+    def reuse(self, *words: Any, **more: Any) -> None:
+        if self.recorded == 2:
+            raise KeyboardInterrupt
+        self.recorded += 1
+        super().reuse(*words, **more)
+
+
+def test_a_process_that_ends_between_the_pictures_and_their_rows_leaves_orphans_and_no_dangling_row() -> None:
+    run("runs/first", sent=6)
+    second = RunFolder(Path("runs/second"))
+    cells = list(plan().cells())
+    second.path.mkdir()
+    with pytest.raises(KeyboardInterrupt), Dying(second.ledger_path) as ledger:
+        reuse(cells, Shelf(second.path, Places()), ledger, second.vault, now=1.0)
+
+    with second.reading() as ledger:
+        assert ledger.standings() == {}
+    assert len(images("runs/second")) == 6
+    assert run("runs/second", sent=0)["reused"] == 6
 
 
 # --- which runs ----------------------------------------------------------------------------------------------------

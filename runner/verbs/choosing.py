@@ -54,20 +54,26 @@ def state_of(cell: Cell, gists: Mapping[str, Gist]) -> State:
 
 
 def lacking(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
-    """Yield the chosen cells that are not made, those too that are not owed: a run that has them is better than a no."""
-    for cell in plan.cells():
-        if state_of(cell, gists) is not State.MADE and _chosen(cell, choice.only):
-            yield cell
+    """Return the chosen cells that are not made, those too that are not owed: a run that has them is better than a no."""
+    return (cell for cell in plan.cells() if is_lacking(cell, gists, choice))
+
+
+def is_lacking(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
+    """Return whether a cell is chosen and not made."""
+    return state_of(cell, gists) is not State.MADE and _chosen(cell, choice.only)
 
 
 def owed(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
-    """Yield the chosen cells that are to be sent, in the order of sending."""
-    for cell in plan.ordered():
-        gist = gists.get(cell.digest)
-        missing = choice.fresh or gist is None or gist.owed
-        wanted = state_of(cell, gists) in choice.states if choice.states else missing
-        if wanted and _chosen(cell, choice.only):
-            yield cell
+    """Return the chosen cells that are to be sent, in the order of sending."""
+    return (cell for cell in plan.ordered() if is_owed(cell, gists, choice))
+
+
+def is_owed(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
+    """Return whether a cell is chosen and to be sent."""
+    gist = gists.get(cell.digest)
+    missing = choice.fresh or gist is None or gist.owed
+    wanted = state_of(cell, gists) in choice.states if choice.states else missing
+    return wanted and _chosen(cell, choice.only)
 
 
 def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:

@@ -12,8 +12,10 @@ from runner.ledger import Gist
 from runner.nouns import Cell, Spent, State
 from runner.plan import Plan
 from runner.reuse import Places, Shelf, batches, present, unheard
-from runner.verbs.choosing import Choice, begun, lacking, owed, places, state_of
+from runner.verbs.choosing import Choice, begun, is_lacking, is_owed, places, state_of
 from runner.verbs.reading import gists_of
+
+MADE, ELSEWHERE = "made", "made elsewhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +78,9 @@ def estimate(
     choice, folder = choice or Choice(), RunFolder(Path(run))
     plan, gists = begun(plan, folder), gists_of(folder)
     shelf = Shelf(folder.path, places(choice), note)
-    elsewhere = _elsewhere(_among(lacking(plan, gists, choice), among), shelf) if shelf else set()
-    sent = (cell for cell in _among(owed(plan, gists, choice), among) if cell.digest not in elsewhere)
+    found: Counter[str] = Counter()
     spent = _spent(folder)
-    bill = _bill(sent, plan, spent)
+    bill = _bill(_sent(_among(plan.ordered(), among), gists, choice, shelf, found), plan, spent)
     time = _time(plan, bill, folder, choice)
     images = sum(bill.images.values())
     price = plan.experiment.price
@@ -89,8 +90,8 @@ def estimate(
         invalid=None if plan.chosen else sum(plan.survey.invalid.values()),
         duplicates=plan.survey.duplicates,
         cells=plan.survey.cells,
-        made=_made(plan, gists),
-        made_elsewhere=len(elsewhere),
+        made=found[MADE],
+        made_elsewhere=found[ELSEWHERE],
         requests=bill.requests,
         images=images,
         cost=None if price is None else round(images * price, 6),
@@ -104,13 +105,16 @@ def _among(cells: Iterable[Cell], digests: Collection[str] | None) -> Iterable[C
     return cells if digests is None else (cell for cell in cells if cell.digest in digests)
 
 
-def _made(plan: Plan, gists: Mapping[str, Gist]) -> int:
-    return sum(state_of(cell, gists) is State.MADE for cell in plan.cells()) if gists else 0
-
-
-def _elsewhere(cells: Iterable[Cell], shelf: Shelf) -> set[str]:
-    """Return the digests of the cells that earlier runs have made, by the names of their files alone."""
-    return {digest for batch in batches(cells) for digest in shelf.search(batch, present)}
+def _sent(
+    cells: Iterable[Cell], gists: Mapping[str, Gist], choice: Choice, shelf: Shelf, found: Counter[str]
+) -> Iterator[Cell]:
+    """Yield what is to be sent, and count what is made here and elsewhere: there by the names of the files alone."""
+    for batch in batches(cells):
+        missing = [cell for cell in batch if is_lacking(cell, gists, choice)]
+        elsewhere = shelf.search(missing, present) if shelf else {}
+        found[MADE] += sum(state_of(cell, gists) is State.MADE for cell in batch)
+        found[ELSEWHERE] += len(elsewhere)
+        yield from (cell for cell in batch if cell.digest not in elsewhere and is_owed(cell, gists, choice))
 
 
 def _spent(folder: RunFolder) -> Spent:
