@@ -86,6 +86,15 @@ def test_another_seed_draws_another_sample_into_the_same_folder() -> None:
     assert done.facts["sent"] > 6
 
 
+def test_plan_diff_says_that_the_sample_is_another() -> None:
+    sweep("run", "cats.yaml")
+    facts = sweep("plan", "cats.yaml", "--set", "sample.seed=8", "--diff", RUN, "--json").facts
+    assert facts["diff"]["settings"] == {
+        "sample": [f"12 of 80,000 combinations (latin, seed {seed})" for seed in (7, 8)]
+    }
+    assert sweep("plan", "cats.yaml", "--diff", RUN, "--json").facts["diff"]["settings"] == {}
+
+
 def test_a_plan_that_cannot_be_read_is_replaced() -> None:
     sweep("run", "cats.yaml")
     (RUN / "plan.json").write_text("{")

@@ -9,7 +9,7 @@ from runner.folder import RunFolder
 from runner.nouns import State
 from runner.plan import Plan
 from runner.reuse import unheard
-from runner.verbs.choosing import Choice
+from runner.verbs.choosing import Choice, begun
 from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.reading import gists_of, standings_of
 
@@ -46,7 +46,7 @@ def revise(
         RunFolderError: there is no run, or it cannot be read.
     """
     folder = RunFolder(Path(run))
-    before, gists = folder.plan(), gists_of(folder)
+    before, plan, gists = folder.plan(), begun(plan, folder), gists_of(folder)
     found = effect(before, gists.keys(), plan)
     orphans_made = sum(digest in gists and gists[digest].state is State.MADE for digest in found.orphans)
     adding = estimate(plan, run, choice, note, among=found.adds)
