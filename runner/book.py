@@ -1,12 +1,14 @@
 """A run becomes a Book: everything that its page shows, in the page's own nouns."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runner import table
 from runner.flags import flags
 from runner.folder import partial
 from runner.ledger import PENDING, Standing
+from runner.nouns import Axis
 from runner.plan import Placement, Plan
 from runner.report import Book, Share, Tile
 
@@ -26,13 +28,22 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         description=experiment.description,
         target=experiment.target.name,
         endpoint=experiment.endpoint,
-        axes=plan.axes,
+        axes=_axes(plan),
         layout=experiment.report,
         tiles=[_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()],
         shares=_shares(plan, standings),
         notes=_notes(plan, standings, manifest),
         facts=_facts(plan, manifest),
     )
+
+
+def _axes(plan: Plan) -> tuple[Axis, ...]:
+    """Return a plan's axes; for a sample with the values alone that it took, of thousands that it may have left."""
+    if plan.chosen is None:
+        return plan.axes
+    took = plan.survey.values
+    shown = (tuple(point for point in axis.points if point.label in took[axis.name]) for axis in plan.axes)
+    return tuple(replace(axis, points=points or axis.points) for axis, points in zip(plan.axes, shown, strict=True))
 
 
 def _tile(placement: Placement, standing: Standing) -> Tile:

@@ -28,7 +28,7 @@ class Edit:
 
     Attributes:
         axes: by name, those that differ.
-        settings: target, endpoint, models and parameters outside the axes that differ: before and after.
+        settings: target, endpoint, sample, models and parameters outside the axes that differ: before and after.
     """
 
     axes: Mapping[str, Turn]
@@ -144,6 +144,7 @@ def _said(plan: Plan) -> dict[str, str]:
     return {
         "target": plan.provider.target,
         "endpoint": experiment.endpoint,
+        "sample": plan.drawn,
         **{f"model {name}": digest[:12] for name, digest in plan.provider.models.items()},
         **{name: _plain(value) for name, value in experiment.parameters.items()},
     }

@@ -261,6 +261,19 @@ def test_an_entry_that_fits_a_combination_extends_it_where_the_sample_took_it() 
     }
 
 
+def test_an_entry_with_a_value_that_no_point_has_is_known_to_stand_alone_without_a_search() -> None:
+    size = Axis(name="size", points=tuple(Point(label=str(width), set={"width": width}) for width in (256, 512)))
+    found = plan(
+        axis("seed", *range(1000)),
+        axis("guidance_scale", *(number / 100 for number in range(100, 1100))),
+        size,
+        sample=Sample(count=2),
+        exclude=({"seed": Criterion(above=5), "guidance_scale": one_of(1)},),
+        include=({"width": 384, "seed": 1},),
+    )
+    assert grid(found)[2:] == ["1"]
+
+
 def test_an_entry_whose_fit_would_take_too_long_to_find_is_refused() -> None:
     axes = [axis("seed", *range(1000)), axis("guidance_scale", *(number / 100 for number in range(100, 1100)))]
     with pytest.raises(InputError) as caught:

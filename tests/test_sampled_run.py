@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from commands import sweep
 
+from runner.book import book
 from runner.folder import RunFolder
 from runner.verbs import load
 
@@ -69,6 +70,16 @@ def test_a_sampled_run_is_whole_and_its_page_says_that_it_is_a_sample() -> None:
     assert Counter(load(RUN)["clip_skip"]) == {1: 3, 2: 3, 3: 3, 4: 3}
 
 
+def test_a_page_of_a_sample_lists_the_values_alone_that_it_took() -> None:
+    sweep("run", "cats.yaml")
+    plan = RunFolder(RUN).plan()
+    shown = {axis.name: [point.label for point in axis.points] for axis in book(plan, {}, {}).axes}
+    taken = load(RUN)
+    assert shown["clip_skip"] == ["1", "2", "3", "4"]
+    assert sorted(map(int, shown["seed"])) == sorted(set(taken["seed"]))
+    assert len(shown["seed"]) == len(shown["guidance_scale"]) == 12
+
+
 def test_a_stopped_run_goes_on_with_the_sample_that_it_froze_whatever_the_library_draws_now() -> None:
     sweep("run", "cats.yaml", "--limit", "1")
     places = drawn_otherwise()
@@ -84,6 +95,15 @@ def test_another_seed_draws_another_sample_into_the_same_folder() -> None:
     done = sweep("run", "cats.yaml", "--set", "sample.seed=8", "--json")
     assert (done.facts["planned"], done.facts["made"]) == (12, 12)
     assert done.facts["sent"] > 6
+
+
+def test_plan_diff_says_that_the_sample_is_another() -> None:
+    sweep("run", "cats.yaml")
+    facts = sweep("plan", "cats.yaml", "--set", "sample.seed=8", "--diff", RUN, "--json").facts
+    assert facts["diff"]["settings"] == {
+        "sample": [f"12 of 80,000 combinations (latin, seed {seed})" for seed in (7, 8)]
+    }
+    assert sweep("plan", "cats.yaml", "--diff", RUN, "--json").facts["diff"]["settings"] == {}
 
 
 def test_a_plan_that_cannot_be_read_is_replaced() -> None:

@@ -145,6 +145,8 @@ def test_plan_counts_and_writes_nothing(small: Path, tmp_path: Path) -> None:
             "not known: nothing is measured at sketch for 256×256 in 21 steps, `sweep run FILE --limit 4` would tell"
         ),
         "stops": "",
+        "sample": "",
+        "order": "balanced",
     }
     assert list(tmp_path.iterdir()) == [small]
 

@@ -105,7 +105,7 @@ def plan(
 ) -> None:
     """Count what a file would send, and what it would cost; nothing is sent and nothing is written."""
     from runner.cli.comparing import revision_facts, say_revision
-    from runner.plan.switching import order_of, reason_of
+    from runner.plan.switching import reason_of
     from runner.verbs import Choice, estimate, prepare, revise
 
     found = prepare(file, overrides or (), target=target)
@@ -118,17 +118,19 @@ def plan(
     axes = [(axis.name, len(axis.points), _listed([point.label for point in axis.points])) for axis in found.axes]
     experiment = found.experiment
     say(f"{experiment.title or experiment.name} ({experiment.endpoint}, {experiment.target.name})")
-    if found.drawn:
-        say(found.drawn)
+    if facts.sample:
+        say(facts.sample)
     say_table("", ("axis", "values", ""), axes)
-    say_table("", ("", "count"), [(_said(name), getattr(facts, name)) for name in COUNTS])
+    say_table(
+        "", ("", "count"), [(_said(name), count) for name in COUNTS if (count := getattr(facts, name)) is not None]
+    )
     say(f"cost: {_cost(found, facts)}")
     say(f"time: {facts.assumes}")
     if facts.stops:
         say(f"{facts.stops}; run again with a higher limit to go on")
     for reason, count in found.survey.invalid.items():
         say(f"left out: {count}, {reason}")
-    say(f"order: {order_of(experiment)}, because {reason_of(experiment)}")
+    say(f"order: {facts.order}, because {reason_of(experiment)}")
     if revision and diff:
         say_revision(revision, diff)
 

@@ -27,8 +27,11 @@ SEARCHED = 1_000_000
 """Combinations that are drawn at random before a sample counts as impossible: some seconds. A grid of no more is
 searched whole."""
 
-DOUBLINGS = 3
-"""How often a Sobol sequence is lengthened to twice its points before the rest is drawn at random."""
+LENGTHENED = 8
+"""How many times as many points as a sample needs a Sobol sequence may have before the rest is drawn at random."""
+
+AT_ONCE = 16_384
+"""Points of a Sobol sequence that are held in memory; a power of two, as its balance wants."""
 
 EXCHANGES = 200
 """Exchanges of one value that are tried to mend one row of a Latin hypercube; for all rows together ten times as many, and
@@ -73,13 +76,14 @@ def _settled(places: Iterable[Place], settle: Settle) -> Iterator[Settled]:
 
 
 def _sobol(sample: Sample, sizes: Sequence[int]) -> Iterator[Place]:
-    """Yield the points of a scrambled Sobol sequence; it is balanced wherever it is cut at a power of two."""
+    """Yield the points of a scrambled Sobol sequence; where it is cut at a power of two it is balanced."""
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(len(sizes), rng=sample.seed)
-    half = (sample.count - 1).bit_length()
-    for power in (half, *range(half, half + DOUBLINGS)):
-        yield from _on_grid(sequence.random_base2(power), sizes)
+    whole = 1 << (sample.count - 1).bit_length()
+    chunk = min(whole, AT_ONCE)
+    for _ in range(chunk, LENGTHENED * whole + 1, chunk):
+        yield from _on_grid(sequence.random(chunk), sizes)
 
 
 def _latin(sample: Sample, sizes: Sequence[int]) -> list[Place]:

@@ -46,7 +46,7 @@ def revise(
         RunFolderError: there is no run, or it cannot be read.
     """
     folder = RunFolder(Path(run))
-    before, gists, plan = folder.plan(), gists_of(folder), begun(plan, folder)
+    before, plan, gists = folder.plan(), begun(plan, folder), gists_of(folder)
     found = effect(before, gists.keys(), plan)
     orphans_made = sum(digest in gists and gists[digest].state is State.MADE for digest in found.orphans)
     adding = estimate(plan, run, choice, note, among=found.adds)

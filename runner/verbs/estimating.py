@@ -9,8 +9,9 @@ from pathlib import Path
 from runner.folder import RunFolder
 from runner.forecast import Forecast, Kind, duration, forecast, kind_of, measure
 from runner.ledger import Gist
-from runner.nouns import Cell, Spent, State
+from runner.nouns import Cell, Order, Spent, State
 from runner.plan import Plan
+from runner.plan.switching import order_of
 from runner.reuse import Places, Shelf, batches, present, unheard
 from runner.verbs.choosing import Choice, begun, is_lacking, is_owed, places, state_of
 from runner.verbs.reading import gists_of
@@ -23,13 +24,15 @@ class Estimate:
     """What sending a plan into a run folder would mean.
 
     Attributes:
-        excluded, invalid: combinations left out; None for a sample, which does not look at what it leaves out.
+        excluded, invalid: combinations that are left out; None for a sample, which does not look at them.
         made: cells that the folder holds already; made_elsewhere: those that earlier runs do.
         requests, images: what is still to send.
         cost: of these, in the price's currency; None without a price.
         seconds: how long it would take; None when nobody knows. With a rate it takes that long at least.
         assumes: the same in words, with what it stands on.
         stops: which limit would stop it before its end, in words; empty when none would.
+        sample: what a sample takes, in words; empty where all combinations are taken.
+        order: in which order cells are sent.
     """
 
     combinations: int
@@ -45,6 +48,8 @@ class Estimate:
     seconds: float | None
     assumes: str
     stops: str
+    sample: str
+    order: Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,8 @@ def estimate(
         seconds=time.seconds,
         assumes=time.words,
         stops=_stops(plan, bill, spent, time),
+        sample=plan.drawn,
+        order=order_of(plan.experiment),
     )
 
 
