@@ -21,7 +21,7 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         standings: how each tried cell stands, by digest.
         manifest: versions and times, as `runner.folder` keeps them.
     """
-    experiment = plan.experiment
+    experiment, shares = plan.experiment, _shares(plan, standings)
     return Book(
         name=experiment.name,
         title=experiment.title or experiment.name,
@@ -31,7 +31,7 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         axes=_axes(plan),
         layout=experiment.report,
         tiles=[_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()],
-        shares=_shares(plan, standings),
+        shares=shares,
         notes=_notes(plan, standings, manifest),
         facts=_facts(plan, manifest),
     )

@@ -8,13 +8,16 @@ crash can leave a hidden `.part` file behind, which nothing reads.
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
+
+Content: TypeAlias = bytes | Iterable[bytes]
+"""What a file is to hold, whole or in pieces as they come."""
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: Content) -> None:
     """Write bytes to a path so that it holds all of them or what it held before. Makes the folders above it.
 
     Raises:
@@ -23,7 +26,7 @@ def write_whole(path: Path, data: bytes) -> None:
     write_together({path: data})
 
 
-def write_together(files: Mapping[Path, bytes]) -> None:
+def write_together(files: Mapping[Path, Content]) -> None:
     """Write several files, each as `write_whole` would; none is moved to its place before all are on disk.
 
     The disk is asked to write all of them before the first is waited for, so that they share its syncs.
@@ -47,9 +50,9 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         sync_folder(folder)
 
 
-def _written(file: BinaryIO, data: bytes) -> BinaryIO:
+def _written(file: BinaryIO, data: Content) -> BinaryIO:
     """Write bytes to a file and have the disk begin with them, where the system can be told to."""
-    file.write(data)
+    file.writelines((data,) if isinstance(data, bytes) else data)
     file.flush()
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import RunFolderError
-from runner.files import write_whole
+from runner.files import Content, write_whole
 from runner.ledger import Ledger
 from runner.lock import Writer, held, holder, locked, this_process
 from runner.nouns import Wish
@@ -68,7 +68,7 @@ class RunFolder:
         """Add facts to the manifest of this session."""
         write_whole(self.path / "manifest.json", _json(self.manifest() | facts))
 
-    def write(self, name: str, data: bytes) -> Path:
+    def write(self, name: str, data: Content) -> Path:
         """Write a file of the run, whole or not at all; return its path."""
         write_whole(self.path / name, data)
         return self.path / name

@@ -5,7 +5,8 @@ several places (two combinations that mean the same request) has rows for each: 
 pictures. Missing is missing: NaN and None, never 0 or an empty text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -32,6 +33,9 @@ RECORD = {
 }
 """Columns that tell what became of a cell, with their types; the axes stand before them, the request's parameters after."""
 
+ROWS_AT_ONCE = 2_000
+"""Places of the grid that are made into CSV at once."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet read a text as a formula (OWASP, "CSV Injection"), in both widths."""
 
@@ -45,11 +49,16 @@ def frame(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     time for the whole request; `seed` is the one given or drawn, of the first sample; `flags` is what is odd about the
     image, in words.
     """
-    parameters = _parameter_types(plan.experiment.endpoint)
-    axes = {axis.name: _column(axis.name) for axis in plan.axes if axis.name not in parameters}
-    types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **parameters}
-    rows = [row for placement in plan.placements() for row in _rows(placement, standings, axes)]
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return _frame(plan, plan.placements(), standings)
+
+
+def spreadsheet(plan: Plan, standings: Mapping[str, Standing]) -> Iterator[bytes]:
+    """Yield the table of a run as CSV that is safe to open, in pieces: the whole of a large run would fill the memory."""
+    placements = plan.placements()
+    first = True
+    while (piece := list(islice(placements, ROWS_AT_ONCE))) or first:
+        yield spreadsheet_safe(_frame(plan, piece, standings)).to_csv(index=False, header=first).encode()
+        first = False
 
 
 def summary(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -79,15 +88,15 @@ def shares(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     Columns: axis, label, count (places on the grid), made, refused, failed, unknown, pending, p50 and p95 of the
     seconds that a request took (NaN where nothing was made).
     """
-    rows = [
-        (name, label, standings.get(placement.digest, PENDING))
-        for placement in plan.placements()
-        for name, label in placement.coordinates.items()
-    ]
-    long = pd.DataFrame(
-        [(name, label, standing.state.value, standing.seconds) for name, label, standing in rows],
-        columns=["axis", "label", "outcome", "seconds"],
-    )
+    columns: dict[str, list[object]] = {"axis": [], "label": [], "outcome": [], "seconds": []}
+    for placement in plan.placements():
+        standing = standings.get(placement.digest, PENDING)
+        for name, label in placement.coordinates.items():
+            for column, value in zip(
+                columns.values(), (name, label, standing.state.value, standing.seconds), strict=True
+            ):
+                column.append(value)
+    long = pd.DataFrame({name: columns.pop(name) for name in list(columns)})
     long["seconds"] = pd.to_numeric(long["seconds"]).where(long["outcome"] == State.MADE.value)
     keys = [long["axis"], long["label"]]
     states = {state.value: (long["outcome"] == state.value).groupby(keys).sum() for state in State}
@@ -106,6 +115,14 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
     text = table.select_dtypes(include=["object", "string"]).columns
     defused = {name: table[name].map(_defused, na_action="ignore").astype(table[name].dtype) for name in text}
     return table.assign(**defused).rename(columns=_defused)
+
+
+def _frame(plan: Plan, placements: Iterable[Placement], standings: Mapping[str, Standing]) -> pd.DataFrame:
+    parameters = _parameter_types(plan.experiment.endpoint)
+    axes = {axis.name: _column(axis.name) for axis in plan.axes if axis.name not in parameters}
+    types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **parameters}
+    rows = [row for placement in placements for row in _rows(placement, standings, axes)]
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def _parameter_types(endpoint: Endpoint) -> dict[str, str]:

@@ -14,6 +14,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +24,7 @@ from runner.ledger.opening import LEDGER_VERSION, close_ledger, damaged, in_word
 from runner.ledger.rows import (
     GISTS,
     PENDING,
+    STANDING,
     Gist,
     Standing,
     gist_of,
@@ -332,11 +335,9 @@ class Ledger:
 
     def _standings(self, where: str, values: tuple[object, ...]) -> Iterator[tuple[str, Standing]]:
         pictures = self._pictures(where, values)
-        attempts: dict[str, list[sqlite3.Row]] = {}
-        for row in self._db.execute(f"SELECT * FROM attempts a {where} ORDER BY a.id", values):  # noqa: S608  # `where` is this module's own
-            attempts.setdefault(row["cell"], []).append(row)
-        for cell, rows in attempts.items():
-            yield cell, standing_of(rows, pictures)
+        query = f"SELECT {STANDING} FROM attempts a {where} ORDER BY a.cell, a.id"  # noqa: S608  # `where` is this module's own
+        for cell, rows in groupby(self._db.execute(query, values), itemgetter("cell")):
+            yield cell, standing_of(list(rows), pictures)
 
     def _pictures(self, where: str, values: tuple[object, ...]) -> dict[int, tuple[Picture, ...]]:
         query = f"SELECT p.* FROM pictures p JOIN attempts a ON a.id = p.attempt {where} ORDER BY p.attempt, p.place"  # noqa: S608  # `where` is this module's own

@@ -59,6 +59,9 @@ class Gist:
     reused: bool
 
 
+STANDING = "a.id, a.cell, a.finished, a.state, a.reason, a.concern, a.seconds, a.seed, a.answer, a.reused_from"
+"""Of an attempt what a standing is made of; its request, the largest part of it, is not."""
+
 GISTS = """
 SELECT cell, coalesce(state, 'pending') AS state, concern, reused_from IS NOT NULL AS reused,
     (SELECT count(*) FROM pictures p WHERE p.attempt = a.id) AS pictures

@@ -12,6 +12,7 @@ below says a column in the shortest way that `data.js` can index without unpacki
 import base64
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -51,21 +52,31 @@ def blob(digests: Iterable[str], size: int) -> str:
     return base64.b64encode(b"".join(parts)).decode()
 
 
-def records(rows: Sequence[Mapping[str, object]], digits: Sequence[Sequence[int]]) -> Json:
-    """Return mappings as shapes and fields.
+def records(rows: Iterable[Mapping[str, object]], digits: Sequence[Sequence[int]]) -> Json:
+    """Return mappings as shapes and fields. Rows are taken one after the other, so that they need not all be there.
 
     Args:
         rows: one mapping a tile.
         digits: for each axis, one integer a tile: 0 where the axis does not apply, else the point's position plus 1.
     """
     shapes: dict[tuple[str, ...], int] = {}
-    shape = [shapes.setdefault(tuple(row), len(shapes)) for row in rows]
-    names = sorted({name for keys in shapes for name in keys})
+    shape: list[int] = []
+    columns: defaultdict[str, list[object]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        shape.append(shapes.setdefault(tuple(row), len(shapes)))
+        for name, value in row.items():
+            _reach(columns[name], place).append(value)
     return {
         "shapes": [sorted(keys) for keys in shapes],
         "shape": series(shape),
-        "fields": [[name, _field([row.get(name, _ABSENT) for row in rows], digits)] for name in names],
+        "fields": [[name, _field(_reach(column, len(shape)), digits)] for name, column in sorted(columns.items())],
     }
+
+
+def _reach(column: list[object], place: int) -> list[object]:
+    """Return a column after saying that the rows before that place, as far as it has not, do not have the name."""
+    column.extend([_ABSENT] * (place - len(column)))
+    return column
 
 
 class _Absent:

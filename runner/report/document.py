@@ -29,9 +29,9 @@ def document(book: Book, tiles: Sequence[Tile]) -> Json:
         "count": len(tiles),
         "digits": [series(digit) for digit in digits],
         "digests": _digests(tiles),
-        "facts": records([_facts(tile) for tile in tiles], digits),
-        "request": records([tile.request.parameters for tile in tiles], digits),
-        "answer": records([tile.meta for tile in tiles], digits),
+        "facts": records(map(_facts, tiles), digits),
+        "request": records((tile.request.parameters for tile in tiles), digits),
+        "answer": records((tile.meta for tile in tiles), digits),
         "frames": {"counts": series([len(tile.pictures) for tile in tiles]), "pictures": series(frames)},
         "pictures": pictures,
     }

@@ -97,9 +97,10 @@ def render(run: str | Path) -> Path:
 
     folder = RunFolder(Path(run))
     plan, standings = folder.plan(), standings_of(folder)
-    found = table.spreadsheet_safe(table.frame(plan, standings))
-    folder.write("results.csv", found.to_csv(index=False).encode())
-    return report.write(book(plan, standings, folder.manifest()), folder.report.parent)
+    folder.write("results.csv", table.spreadsheet(plan, standings))
+    shown = book(plan, standings, folder.manifest())
+    del standings  # the page needs the room
+    return report.write(shown, folder.report.parent)
 
 
 def gists_of(folder: RunFolder) -> dict[str, Gist]:
