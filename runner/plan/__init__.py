@@ -1,39 +1,32 @@
 """An Experiment becomes a Plan: the ordered cells without duplicates, what was left out and why, and a digest.
 
-Pure: no clock, no randomness, no file. `make` looks at every combination once, so that nothing is sent before
-everything has been checked; a plan keeps the axes and not the cells, and yields them again on demand.
+Pure: no clock, no randomness, no file. `make` checks every combination, so that nothing is sent before everything has
+been checked; a plan keeps the axes and not the cells, and yields them again on demand. What a few axes decide is looked
+at once for each combination of their points (`factored`), and where that does not pay, once for each cell (`placing`).
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import chain
 from math import prod
 from typing import Any
 
 from runner.canon import digest
 from runner.errors import InputError
-from runner.nouns import Axis, Cell, Experiment, Provider, Request
-from runner.plan.expand import Combination, Grid, Place, combinations, shown_axes
+from runner.nouns import Axis, Cell, Experiment, Provider
+from runner.plan.counting import Count
+from runner.plan.distinct import Firsts, Seen
+from runner.plan.expand import Combination, Place, shown_axes
+from runner.plan.factored import Factored, factorise
 from runner.plan.frozen import essence, freeze, thaw
 from runner.plan.identity import identify
-from runner.plan.resolve import UnresolvedError, resolve
+from runner.plan.placing import Each, Invalid, Placement
+from runner.plan.rows import Rows
 from runner.plan.sampling import Settled, choose
 from runner.plan.switching import sent
-from runner.schema import EndpointSchema, endpoint_schema
 
 __all__ = ["Placement", "Plan", "Survey", "continued", "identify", "make"]
-
-SHOWN_INVALID = 10
-"""How many combinations a refusal lists before it only counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a cell stands on the grid: label by axis name. Several placements can mean one cell."""
-
-    coordinates: Mapping[str, str]
-    digest: str
-    request: Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +51,7 @@ class Survey:
     values: Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """An experiment against a provider, checked. Build it with `make` or `Plan.thaw`.
 
@@ -96,27 +89,55 @@ class Plan:
 
     def placements(self) -> Iterator[Placement]:
         """Yield every placement in plan order."""
-        for found in _placed(self.experiment, self.provider, self.chosen):
-            if isinstance(found, Placement):
-                yield found
+        if self._factored is None:
+            return (found for _, found in self._each.placements())
+        return chain(self._factored.placements(None), (found for _, found in self._alone()))
 
     def cells(self) -> Iterator[Cell]:
         """Yield each cell once, at its first placement."""
-        seen: set[str] = set()
-        for placement in self.placements():
-            if placement.digest not in seen:
-                seen.add(placement.digest)
-                yield Cell(digest=placement.digest, coordinates=placement.coordinates, request=placement.request)
+        if self._factored is None:
+            seen = Seen()
+            return (_cell(found) for found in self.placements() if seen.add(found.digest))
+        firsts = self._firsts(self._factored)
+        alone = (found for _, found in self._alone() if firsts is None or firsts.add(found))
+        return map(_cell, chain(self._factored.placements(firsts), alone))
+
+    def digests(self) -> Iterator[tuple[int, str]]:
+        """Yield each cell's number, which `at` takes, and its digest, in plan order: much faster than the cells.
+
+        The number counts the places of the whole grid, those that are left out too, and then the entries of `include`.
+        """
+        if self._factored is None:
+            seen, each = Seen(), self._each.placements()
+            return ((self._number(place), found.digest) for place, found in each if seen.add(found.digest))
+        firsts = self._firsts(self._factored)
+        alone = ((number, found.digest) for number, found in self._alone() if firsts is None or firsts.add(found))
+        return chain(self._factored.numbered(firsts), alone)
+
+    def at(self, number: int) -> Cell:
+        """Return the cell with a number that `digests` gives.
+
+        Raises:
+            LookupError: no cell stands there.
+        """
+        if 0 <= number < self._rows.total:
+            found = (self._factored or self._each).at(self._rows.place(number))
+        else:
+            found = next((one for other, one in self._alone() if other == number), None)
+        if found is None:
+            raise LookupError(f"number {number}: no cell of the plan stands there; `Plan.digests` gives the numbers")
+        return _cell(found)
 
     def ordered(self) -> Iterator[Cell]:
         """Yield the cells that `cells` yields in the order in which they are sent; stand-alone entries come last."""
-        schema = endpoint_schema(self.experiment.endpoint)
-        firsts = self._firsts() if self.survey.duplicates else None
-        for combination in combinations(self.experiment, sent(self.experiment, self.chosen)):
-            if combination is not None and (firsts is None or combination.place in firsts):
-                found = _place(self.experiment, self.provider, schema, combination)
-                if isinstance(found, Placement):
-                    yield Cell(digest=found.digest, coordinates=found.coordinates, request=found.request)
+        grid = self._factored or self._each
+        firsts = {number for number, _ in self.digests()} if self.survey.duplicates else None
+        for place in sent(self.experiment, self.chosen):
+            if firsts is None or self._rows.number(place) in firsts:
+                found = grid.at(place)
+                if found is not None:
+                    yield _cell(found)
+        yield from (_cell(found) for number, found in self._alone() if firsts is None or number in firsts)
 
     def freeze(self) -> dict[str, Any]:
         """Return the plan as JSON."""
@@ -136,30 +157,32 @@ class Plan:
             raise ValueError(f"the plan was changed since it was frozen: its digest is not {document['digest'][:12]}…")
         return plan
 
-    def _firsts(self) -> set[Place | int]:
-        """Return where each cell stands first in plan order."""
-        schema = endpoint_schema(self.experiment.endpoint)
-        seen: set[bytes] = set()
-        firsts: set[Place | int] = set()
-        for combination in combinations(self.experiment, self.chosen and sorted(self.chosen)):
-            found = combination and _place(self.experiment, self.provider, schema, combination)
-            if combination and isinstance(found, Placement) and (name := bytes.fromhex(found.digest)) not in seen:
-                seen.add(name)
-                firsts.add(combination.place)
-        return firsts
+    @cached_property
+    def _each(self) -> Each:
+        return Each(self.experiment, self.provider, None if self.chosen is None else sorted(self.chosen))
 
+    @cached_property
+    def _rows(self) -> Rows:
+        return Rows(self._each.grid.sizes)
 
-@dataclass(frozen=True, slots=True)
-class _Excluded:
-    """A rule left the combination out."""
+    @cached_property
+    def _factored(self) -> Factored | None:
+        """The grid by its factors; what nothing was refused of need not be checked again."""
+        if self.chosen is not None:
+            return None
+        return factorise(self.experiment, self.provider, self._each.grid, checking=bool(self.survey.invalid))
 
+    def _firsts(self, grid: Factored) -> Firsts | None:
+        return grid.firsts() if self.survey.duplicates else None
 
-@dataclass(frozen=True, slots=True)
-class _Invalid:
-    """The endpoint would refuse the combination."""
+    def _alone(self) -> Iterator[tuple[int, Placement]]:
+        """Yield the entries of `include` that are combinations of their own, numbered behind the grid."""
+        for entry, found in self._each.alone():
+            if isinstance(found, Placement):
+                yield self._number(entry), found
 
-    combination: Combination
-    reason: str
+    def _number(self, place: Place | int) -> int:
+        return self._rows.total + place if isinstance(place, int) else self._rows.number(place)
 
 
 def make(experiment: Experiment, provider: Provider) -> Plan:
@@ -204,87 +227,57 @@ def _drawn_from(plan: Plan) -> Experiment:
 
 def _chosen(experiment: Experiment, provider: Provider) -> tuple[Place, ...] | None:
     """Return the combinations that a sample takes; None where there is none, or it wants as many as there are."""
-    grid = Grid(experiment)
-    sample, schema = experiment.sample, endpoint_schema(experiment.endpoint)
-    if sample is None or sample.count >= prod(grid.sizes):
+    sample, each = experiment.sample, Each(experiment, provider)
+    if sample is None or sample.count >= prod(each.grid.sizes):
         return None
 
     def settle(place: Place) -> Settled | None:
-        home = grid.home(place)
-        combination = grid.combine(home, grid.points(home))
-        found = combination and _place(experiment, provider, schema, combination)
-        match found:
-            case Placement():
-                return home, found.digest
-            case _Invalid() if experiment.on_invalid == "error":
+        home = each.grid.home(place)
+        combination = each.grid.combine(home, each.grid.points(home))
+        match combination and each.look(combination):
+            case Placement(digest=name):
+                return home, name
+            case Invalid() if experiment.on_invalid == "error":
                 return home, home  # taken, so that it is told
             case _:
                 return None
 
-    return choose(sample, grid.sizes, settle)
+    return choose(sample, each.grid.sizes, settle)
 
 
-def _survey(
-    experiment: Experiment, provider: Provider, chosen: Sequence[Place] | None
-) -> tuple[Survey, list[_Invalid]]:
-    seen: set[str] = set()
-    total = excluded = duplicates = images = 0
-    reasons: Counter[str] = Counter()
-    first: list[_Invalid] = []
-    values: dict[str, Counter[str]] = {axis.name: Counter() for axis in experiment.axes}
-    for found in _placed(experiment, provider, chosen):
-        total += 1
-        match found:
-            case _Excluded():
-                excluded += 1
-            case _Invalid():
-                reasons[found.reason] += 1
-                if len(first) < SHOWN_INVALID:
-                    first.append(found)
-            case Placement():
-                for name, label in found.coordinates.items():
-                    values[name][label] += 1
-                if found.digest in seen:
-                    duplicates += 1
-                else:
-                    seen.add(found.digest)
-                    images += int(found.request.parameters.get("samples") or 1)
+def _survey(experiment: Experiment, provider: Provider, chosen: Sequence[Place] | None) -> tuple[Survey, list[Invalid]]:
+    each = Each(experiment, provider, None if chosen is None else sorted(chosen))
+    grid = factorise(experiment, provider, each.grid, checking=True) if chosen is None else None
+    count = _counted(each, grid)
     survey = Survey(
-        combinations=total if chosen is None else prod(Grid(experiment).sizes),
-        cells=len(seen),
-        duplicates=duplicates,
-        images=images,
-        excluded=excluded if chosen is None else None,
-        invalid=dict(reasons),
-        values={name: dict(counts) for name, counts in values.items()},
+        combinations=count.combinations if chosen is None else prod(each.grid.sizes),
+        cells=count.cells,
+        duplicates=count.duplicates,
+        images=count.images,
+        excluded=count.excluded if chosen is None else None,
+        invalid=dict(count.invalid),
+        values={axis.name: dict(count.values.get(axis.name, {})) for axis in experiment.axes},
     )
-    return survey, first
+    return survey, count.refused
 
 
-def _placed(
-    experiment: Experiment, provider: Provider, chosen: Sequence[Place] | None
-) -> Iterator[Placement | _Excluded | _Invalid]:
-    schema = endpoint_schema(experiment.endpoint)
-    for combination in combinations(experiment, chosen and sorted(chosen)):
-        if combination is None:
-            yield _Excluded()
-        else:
-            yield _place(experiment, provider, schema, combination)
+def _counted(each: Each, grid: Factored | None) -> Count:
+    count = Count()
+    if grid is None:
+        seen = Seen()
+        count.take((found for _, found in each.found()), lambda found: seen.add(found.digest))
+    else:
+        firsts, alone = grid.firsts(), [found for _, found in each.alone()]
+        count.take_rows(grid, None if grid.apart() and not alone else firsts, each.refusal)
+        count.take(alone, firsts.add)
+    return count
 
 
-def _place(
-    experiment: Experiment, provider: Provider, schema: EndpointSchema, combination: Combination
-) -> Placement | _Invalid:
-    try:
-        request = resolve(experiment, combination, schema)
-    except UnresolvedError as error:
-        return _Invalid(combination, str(error))
-    for misfit in schema.misfits(request.parameters):
-        return _Invalid(combination, misfit.message)
-    return Placement(combination.coordinates, identify(request, provider), request)
+def _cell(placement: Placement) -> Cell:
+    return Cell(digest=placement.digest, coordinates=placement.coordinates, request=placement.request)
 
 
-def _refusal(experiment: Experiment, refused: list[_Invalid], count: int) -> str:
+def _refusal(experiment: Experiment, refused: list[Invalid], count: int) -> str:
     lines = [f"{_where(invalid.combination)}: {invalid.reason}" for invalid in refused]
     more = [f"... and {count - len(refused)} more"] if count > len(refused) else []
     return "\n".join(

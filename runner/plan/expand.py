@@ -125,8 +125,10 @@ class Grid:
 
     def combine(self, place: Place, points: Mapping[str, Point]) -> Combination | None:
         """Return the points at a place with what `include` adds to them; None where `exclude` leaves them out."""
-        if self._excluded(points):
-            return None
+        return None if self._excluded(points) else self.extend(place, points)
+
+    def extend(self, place: Place, points: Mapping[str, Point]) -> Combination:
+        """Return the points at a place with what `include` adds to them, whether or not `exclude` leaves them out."""
         extras: dict[str, Value] = {}
         for entry in self._include:
             if _agrees(entry, points, self.axes):

@@ -53,18 +53,27 @@ LEFT_OUT = frozenset({"webhook", "track_id", "base64", "temp"})
 
 def identify(request: Request, provider: Provider) -> str:
     """Return the digest that names a cell: 64 hex digits. A parameter that is null is one that is not there."""
-    model = provider.models.get(str(request.parameters.get("model_id")), "")
     parameters = sorted(
         _spelled(name, value, truth=isinstance(value, bool))
         for name, value in request.parameters.items()
         if value is not None and name not in LEFT_OUT
     )
-    beginning, end = _frame(request.endpoint, model, request.repeat, provider.target)
+    beginning, end = frame(request.endpoint, request.parameters.get("model_id"), request.repeat, provider)
     return digest_bytes(f"{beginning}{','.join(parameters)}{end}".encode())
 
 
 # What is digested is `canon.spell` of a mapping {endpoint, model, parameters, repeat, target, version}, put together of
 # pieces that most cells of a sweep share; a test holds the two together.
+
+
+def piece(name: str, value: Value) -> str:
+    """Return what a parameter adds to the text that is digested, without the comma; empty where it takes no part."""
+    return "" if value is None or name in LEFT_OUT else spell({name: value})[1:-1]
+
+
+def frame(endpoint: str, model_id: Value, repeat: int, provider: Provider) -> tuple[str, str]:
+    """Return what stands before and behind the parameters in the text that is digested."""
+    return _frame(endpoint, provider.models.get(str(model_id), ""), repeat, provider.target)
 
 
 @lru_cache(maxsize=4096)
@@ -75,6 +84,5 @@ def _spelled(name: str, value: Value, *, truth: bool) -> str:  # noqa: ARG001  #
 
 @lru_cache(maxsize=64)
 def _frame(endpoint: str, model: str, repeat: int, target: str) -> tuple[str, str]:
-    """Return what stands before and behind the parameters."""
     beginning = spell({"endpoint": endpoint, "model": model})[:-1] + ',"parameters":{'
     return beginning, "}," + spell({"repeat": repeat, "target": target, "version": IDENTITY_VERSION})[1:]

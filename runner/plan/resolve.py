@@ -1,6 +1,6 @@
 """A combination becomes a request: parameters merged, templates filled, LoRAs stacked, defaults written out."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from runner.canon import number
 from runner.nouns import Experiment, Request, Template, Value
@@ -25,20 +25,38 @@ def resolve(experiment: Experiment, combination: Combination, schema: EndpointSc
     Raises:
         UnresolvedError: a template cannot be filled, or LoRAs and strengths do not match.
     """
+    parameters = resolve_some(experiment, combination, schema, None)
+    return Request(
+        endpoint=experiment.endpoint,
+        parameters=parameters,
+        repeat=combination.repeat if parameters["seed"] is None else 0,
+    )
+
+
+def resolve_some(
+    experiment: Experiment, combination: Combination, schema: EndpointSchema, names: Container[str] | None
+) -> dict[str, Value]:
+    """Return some parameters of the request that a combination means, all of them for None.
+
+    `lora_model` and `lora_strength` are asked for together, because LoRAs stack on both.
+
+    Raises:
+        UnresolvedError: one of them cannot be had, see `resolve`.
+    """
     settings, variables = _merged(experiment, combination, schema)
+    defaults = schema.defaults
+    if names is not None:
+        settings = {name: value for name, value in settings.items() if name in names}
+        defaults = {name: value for name, value in defaults.items() if name in names}
     filled = {
         name: _filled(name, value, variables, schema) if isinstance(value, Template) else value
         for name, value in settings.items()
     }
-    if any(point.loras for point in combination.points.values()):
+    if (names is None or "lora_model" in names) and any(point.loras for point in combination.points.values()):
         filled |= _stacked(filled, combination)
-    seed = filled.get("seed", UNSAID_SEED)
     given = {name: value for name, value in filled.items() if value is not None}
-    return Request(
-        endpoint=experiment.endpoint,
-        parameters={**schema.defaults, **given, "seed": seed},
-        repeat=combination.repeat if seed is None else 0,
-    )
+    seed = {"seed": filled.get("seed", UNSAID_SEED)} if names is None or "seed" in names else {}
+    return {**defaults, **given, **seed}
 
 
 def _merged(

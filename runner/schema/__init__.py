@@ -6,7 +6,7 @@ cross-field rule once per combination of the values that it mentions, so that a 
 dictionary look-ups.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -101,16 +101,30 @@ class EndpointSchema:
 
     def misfits(self, parameters: Mapping[str, Value]) -> Iterator[Misfit]:
         """Yield everything that the endpoint would refuse about a body: what is missing, each value, then the rules."""
-        for name in self.required:
-            if name not in parameters:
-                yield Misfit((name,), f"{name} is required by {self.name}; add it")
-        if not self._all_fit(parameters):
-            for name, value in parameters.items():
-                if name not in self.properties:
-                    yield Misfit((name,), self.unknown(name))
-                elif message := self.misfit(name, value):
-                    yield Misfit((name,), f"{name}: {message}")
+        missing = any(name not in parameters for name in self.required)
+        if missing or not self._all_fit(parameters):
+            yield from self.misfits_alone(parameters, self.required)
         yield from self._broken(parameters)
+
+    def misfits_alone(self, values: Mapping[str, Value], names: Iterable[str]) -> Iterator[Misfit]:
+        """Yield what the endpoint would refuse about some of a body's parameters, each looked at alone.
+
+        Args:
+            values: those of them that are there.
+            names: which parameters; one that is required and not there is a misfit.
+        """
+        for name in names:
+            if name in self.required and name not in values:
+                yield Misfit((name,), f"{name} is required by {self.name}; add it")
+        for name, value in values.items():
+            if name not in self.properties:
+                yield Misfit((name,), self.unknown(name))
+            elif message := self.misfit(name, value):
+                yield Misfit((name,), f"{name}: {message}")
+
+    def broken(self, rule: Mapping[str, Any], parameters: Mapping[str, Value]) -> Iterator[Misfit]:
+        """Yield how a body breaks one of `rules`; it need not hold more than the parameters in the rule's `x-names`."""
+        return _break(rule, parameters, self.name)
 
     def unknown(self, name: str) -> str:
         """Say that a name is no parameter of this endpoint, and which one was probably meant."""
