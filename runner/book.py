@@ -30,7 +30,7 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         endpoint=experiment.endpoint,
         axes=_axes(plan),
         layout=experiment.report,
-        tiles=[_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()],
+        tiles=(_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()),
         shares=shares,
         notes=_notes(plan, standings, manifest),
         facts=_facts(plan, manifest),

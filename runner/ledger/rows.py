@@ -1,10 +1,12 @@
 """Nouns become rows, and rows nouns."""
 
 import json
+import marshal
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from runner.canon import spell
 from runner.nouns import Concern, Failed, Made, Outcome, Picture, Refused, Request, State, Unknown
@@ -39,8 +41,50 @@ class Standing:
         return self.state is State.PENDING or self.concern in (Concern.LATER, Concern.RUN)
 
 
+PICTURE = ("sha256", "width", "height", "size", "format")
+"""A picture's columns in the order of the table."""
+
 PENDING = Standing(state=State.PENDING)
 """How a cell stands that was never tried."""
+
+
+class Standings(Mapping[str, Standing]):
+    """How cells stand, by digest: kept packed, and unpacked when asked for; those of a large run are many small objects."""
+
+    def __init__(self, standings: Iterable[tuple[str, Standing]] = ()) -> None:
+        self._packed = {cell: _pack(standing) for cell, standing in standings}
+
+    def __getitem__(self, cell: str) -> Standing:
+        return _unpack(self._packed[cell])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+
+def _pack(standing: Standing) -> bytes:
+    pictures: Any = [picture_row(picture) for picture in standing.pictures]
+    answer: Any = standing.answer  # of JSON
+    texts = (standing.state.value, standing.concern and standing.concern.value, standing.reason, standing.reused_from)
+    return marshal.dumps((texts, standing.attempts, standing.seconds, standing.seed, answer, pictures))
+
+
+def _unpack(packed: bytes) -> Standing:
+    texts, attempts, seconds, seed, answer, pictures = marshal.loads(packed)  # noqa: S302  # packed in this process
+    state, concern, reason, reused_from = texts
+    return Standing(
+        state=State(state),
+        attempts=attempts,
+        reason=reason,
+        concern=concern and Concern(concern),
+        seconds=seconds,
+        seed=seed,
+        answer=answer,
+        pictures=tuple(Picture(**dict(zip(PICTURE, picture, strict=True))) for picture in pictures),
+        reused_from=reused_from,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +165,7 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
 
 def picture_row(picture: Picture) -> tuple[object, ...]:
     """Return a picture's columns in the order of the table."""
-    row = asdict(picture)
-    return tuple(row[name] for name in ("sha256", "width", "height", "size", "format"))
+    return tuple(getattr(picture, name) for name in PICTURE)
 
 
 def storable(text: str) -> str:

@@ -52,29 +52,44 @@ def blob(digests: Iterable[str], size: int) -> str:
     return base64.b64encode(b"".join(parts)).decode()
 
 
-def records(rows: Iterable[Mapping[str, object]], digits: Sequence[Sequence[int]]) -> Json:
-    """Return mappings as shapes and fields. Rows are taken one after the other, so that they need not all be there.
+class Records:
+    """Mappings as shapes and fields, one mapping a tile, taken one after the other."""
 
-    Args:
-        rows: one mapping a tile.
-        digits: for each axis, one integer a tile: 0 where the axis does not apply, else the point's position plus 1.
-    """
-    shapes: dict[tuple[str, ...], int] = {}
-    shape: list[int] = []
-    columns: defaultdict[str, list[object]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        shape.append(shapes.setdefault(tuple(row), len(shapes)))
+    def __init__(self) -> None:
+        self._shapes: dict[tuple[str, ...], int] = {}
+        self._shape: list[int] = []
+        self._columns: defaultdict[str, list[object]] = defaultdict(list)
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Take the next tile's mapping."""
         for name, value in row.items():
-            _reach(columns[name], place).append(value)
-    return {
-        "shapes": [sorted(keys) for keys in shapes],
-        "shape": series(shape),
-        "fields": [[name, _field(_reach(column, len(shape)), digits)] for name, column in sorted(columns.items())],
-    }
+            _reach(self._columns[name], len(self._shape)).append(value)
+        self._shape.append(self._shapes.setdefault(tuple(row), len(self._shapes)))
+
+    def packed(self, digits: Sequence[Sequence[int]]) -> Json:
+        """Return them all.
+
+        Args:
+            digits: for each axis, one integer a tile: 0 where the axis does not apply, else the point's position plus 1.
+        """
+        columns = sorted(self._columns.items())
+        return {
+            "shapes": [sorted(keys) for keys in self._shapes],
+            "shape": series(self._shape),
+            "fields": [[name, _field(_reach(column, len(self._shape)), digits)] for name, column in columns],
+        }
+
+
+def records(rows: Iterable[Mapping[str, object]], digits: Sequence[Sequence[int]]) -> Json:
+    """Return mappings as shapes and fields, see `Records`."""
+    found = Records()
+    for row in rows:
+        found.add(row)
+    return found.packed(digits)
 
 
 def _reach(column: list[object], place: int) -> list[object]:
-    """Return a column after saying that the rows before that place, as far as it has not, do not have the name."""
+    """Return a column after saying of the rows before that place which it has not that they lack the name."""
     column.extend([_ABSENT] * (place - len(column)))
     return column
 

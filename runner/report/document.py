@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from runner.nouns import Axis, Picture
 from runner.report.book import Book, Tile
-from runner.report.columns import Json, blob, records, series
+from runner.report.columns import Json, Records, blob, series
 
 FORMAT = 1
 """Version of the data's form; `data.js` reads this one."""
@@ -14,11 +14,11 @@ DIGEST_BYTES = 8
 """How much of a cell's digest the page carries where that tells the cells apart; else it carries all of it."""
 
 
-def document(book: Book, tiles: Sequence[Tile]) -> Json:
+def document(book: Book, tiles: Iterable[Tile]) -> Json:
     """Return what the script reads: axes, layout, statistics, and the tiles as columns (see `columns`)."""
-    digits = [_digits(axis, tiles) for axis in book.axes]
-    _refuse_unknown_axes(book.axes, tiles)
-    pictures, frames = _pictures(tiles)
+    packed = _Tiles(book.axes)
+    for tile in tiles:
+        packed.add(tile)
     return {
         "format": FORMAT,
         "endpoint": book.endpoint,
@@ -26,14 +26,7 @@ def document(book: Book, tiles: Sequence[Tile]) -> Json:
         "layout": {role: getattr(book.layout, role) for role in ("x", "y", "columns", "rows")},
         "baseline": [list(pair) for pair in book.layout.baseline.items()],
         "shares": [asdict(share) for share in book.shares],
-        "count": len(tiles),
-        "digits": [series(digit) for digit in digits],
-        "digests": _digests(tiles),
-        "facts": records(map(_facts, tiles), digits),
-        "request": records((tile.request.parameters for tile in tiles), digits),
-        "answer": records((tile.meta for tile in tiles), digits),
-        "frames": {"counts": series([len(tile.pictures) for tile in tiles]), "pictures": series(frames)},
-        "pictures": pictures,
+        **packed.columns(),
     }
 
 
@@ -42,33 +35,67 @@ def _axis(axis: Axis) -> Json:
     return {"name": axis.name, "title": axis.title, "description": axis.description, "points": points}
 
 
-def _digits(axis: Axis, tiles: Iterable[Tile]) -> list[int]:
-    """Return where each tile lies on an axis: 0 where it does not apply, else the point's position plus 1."""
-    places = {point.label: place for place, point in enumerate(axis.points, 1)}
-    found = [places.get(tile.coordinates[axis.name]) if axis.name in tile.coordinates else 0 for tile in tiles]
-    if None in found:
-        label = next(tile.coordinates[axis.name] for tile, place in zip(tiles, found, strict=True) if place is None)
+class _Tiles:
+    """Takes tiles one after the other, so that those of a large run need not all be there at once."""
+
+    def __init__(self, axes: Iterable[Axis]) -> None:
+        self._places = {axis.name: {point.label: place for place, point in enumerate(axis.points, 1)} for axis in axes}
+        self._digits: dict[str, list[int]] = {name: [] for name in self._places}
+        self._digests: list[str] = []
+        self._facts, self._request, self._answer = Records(), Records(), Records()
+        self._counts: list[int] = []
+        self._frames: list[int] = []
+        self._pictures: dict[Picture, int] = {}
+
+    def add(self, tile: Tile) -> None:
+        """Take the next tile. Raises ValueError where it names an axis or a point that the book does not have."""
+        for name, places in self._places.items():
+            self._digits[name].append(_digit(name, places, tile))
+        if not self._places.keys() >= tile.coordinates.keys():
+            unknown, known = sorted(tile.coordinates.keys() - self._places.keys()), sorted(self._places)
+            raise ValueError(
+                f"report: a tile names {', '.join(unknown)}; the axes are {', '.join(known)}: pass them all"
+            )
+        self._digests.append(tile.digest)
+        self._facts.add(_facts(tile))
+        self._request.add(tile.request.parameters)
+        self._answer.add(tile.meta)
+        self._counts.append(len(tile.pictures))
+        self._frames += [self._pictures.setdefault(picture, len(self._pictures)) for picture in tile.pictures]
+
+    def columns(self) -> dict[str, Json]:
+        """Return what the page says of all tiles."""
+        digits = list(self._digits.values())
+        return {
+            "count": len(self._digests),
+            "digits": [series(digit) for digit in digits],
+            "digests": _blobs(self._digests),
+            "facts": self._facts.packed(digits),
+            "request": self._request.packed(digits),
+            "answer": self._answer.packed(digits),
+            "frames": {"counts": series(self._counts), "pictures": series(self._frames)},
+            "pictures": _table(list(self._pictures)),
+        }
+
+
+def _digit(axis: str, places: Mapping[str, int], tile: Tile) -> int:
+    """Return where a tile lies on an axis: 0 where it does not apply, else the point's position plus 1."""
+    if axis not in tile.coordinates:
+        return 0
+    place = places.get(tile.coordinates[axis])
+    if place is None:
         known = ", ".join(map(repr, places))
         raise ValueError(
-            f"report: a tile lies at {axis.name}={label!r}; the axis has {known}: pass the plan's own axes"
+            f"report: a tile lies at {axis}={tile.coordinates[axis]!r}; the axis has {known}: pass the plan's own axes"
         )
-    return [place for place in found if place is not None]
+    return place
 
 
-def _digests(tiles: Iterable[Tile]) -> Json:
-    digests = [tile.digest for tile in tiles]
+def _blobs(digests: Sequence[str]) -> Json:
     whole = set(digests)
     short = len({digest[: 2 * DIGEST_BYTES] for digest in whole}) == len(whole)
     size = DIGEST_BYTES if short else min(len(digest) for digest in whole) // 2
     return {"bytes": size, "base64": blob(digests, size)}
-
-
-def _refuse_unknown_axes(axes: Iterable[Axis], tiles: Iterable[Tile]) -> None:
-    known = {axis.name for axis in axes}
-    for tile in tiles:
-        if not known.issuperset(tile.coordinates):
-            unknown = ", ".join(sorted(set(tile.coordinates) - known))
-            raise ValueError(f"report: a tile names {unknown}; the axes are {', '.join(sorted(known))}: pass them all")
 
 
 def _facts(tile: Tile) -> Mapping[str, object]:
@@ -86,24 +113,14 @@ def _facts(tile: Tile) -> Mapping[str, object]:
     }
 
 
-def _pictures(tiles: Iterable[Tile]) -> tuple[Json, list[int]]:
-    """Return the table of distinct pictures, and for all tiles' pictures in order their place in it."""
-    places: dict[str, int] = {}
-    distinct: list[Picture] = []
-    frames: list[int] = []
-    for tile in tiles:
-        for picture in tile.pictures:
-            if picture.sha256 not in places:
-                places[picture.sha256] = len(distinct)
-                distinct.append(picture)
-            frames.append(places[picture.sha256])
-    formats = sorted({picture.format for picture in distinct})
-    table = {
-        "sha256": blob((picture.sha256 for picture in distinct), 32),
-        "width": series([picture.width for picture in distinct]),
-        "height": series([picture.height for picture in distinct]),
-        "size": series([picture.size for picture in distinct]),
+def _table(pictures: Sequence[Picture]) -> Json:
+    """Return what the page says of distinct pictures."""
+    formats = sorted({picture.format for picture in pictures})
+    return {
+        "sha256": blob((picture.sha256 for picture in pictures), 32),
+        "width": series([picture.width for picture in pictures]),
+        "height": series([picture.height for picture in pictures]),
+        "size": series([picture.size for picture in pictures]),
         "formats": formats,
-        "format": series([formats.index(picture.format) for picture in distinct]),
+        "format": series([formats.index(picture.format) for picture in pictures]),
     }
-    return table, frames

@@ -9,8 +9,7 @@ import base64
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -62,7 +61,8 @@ def render(book: Book) -> str:
     Raises:
         ValueError: a tile names an axis or a point that the book does not have, or a digest is not hex digits.
     """
-    tiles = tuple(book.tiles)
+    tally = _Tally()
+    data = embed(document(book, tally.counting(book.tiles)))
     root = shipped("reports", "page")
     style = (root / "page.css").read_text("utf-8")
     script = "(() => {\n'use strict';\n" + "\n".join((root / name).read_text("utf-8") for name in SCRIPTS) + "})();\n"
@@ -72,11 +72,11 @@ def render(book: Book) -> str:
     return environment.get_template("page.html.j2").render(
         book=book,
         blocks=blocks(book.description),
-        tally=_tally(tiles),
+        tally=tally,
         policy=policy(style, script),
         style=Markup(style),  # noqa: S704 - this package's own file
         script=Markup(script),  # noqa: S704 - this package's own files
-        data=Markup(embed(document(book, tiles))),  # noqa: S704 - JSON without `<`, see `embed`
+        data=Markup(data),  # noqa: S704 - JSON without `<`, see `embed`
     )
 
 
@@ -106,22 +106,33 @@ def embed(value: Json) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-@dataclass(frozen=True, slots=True)
 class _Tally:
-    """What the head counts: distinct cells, their states in order, how many an earlier run made, pictures."""
+    """What the head counts, as tiles pass by: distinct cells, their states in order, those reused, pictures."""
 
-    cells: int
-    states: tuple[tuple[str, int], ...]
-    reused: int
-    pictures: int
+    def __init__(self) -> None:
+        self._cells: dict[str, tuple[State, bool, int]] = {}
+        self._kinds: dict[tuple[State, bool, int], tuple[State, bool, int]] = {}
 
+    def counting(self, tiles: Iterable[Tile]) -> Iterator[Tile]:
+        """Yield tiles as they are, and count them."""
+        for tile in tiles:
+            kind = (tile.state, bool(tile.reused_from), len(tile.pictures))
+            self._cells[tile.digest] = self._kinds.setdefault(kind, kind)  # equal ones are one object
+            yield tile
 
-def _tally(tiles: Iterable[Tile]) -> _Tally:
-    cells = {tile.digest: tile for tile in tiles}.values()
-    states = Counter(tile.state for tile in cells)
-    return _Tally(
-        cells=len(cells),
-        states=tuple((state.value, states[state]) for state in State if states[state]),
-        reused=sum(bool(tile.reused_from) for tile in cells),
-        pictures=sum(len(tile.pictures) for tile in cells),
-    )
+    @property
+    def cells(self) -> int:
+        return len(self._cells)
+
+    @property
+    def states(self) -> tuple[tuple[str, int], ...]:
+        states = Counter(state for state, _, _ in self._cells.values())
+        return tuple((state.value, states[state]) for state in State if states[state])
+
+    @property
+    def reused(self) -> int:
+        return sum(reused for _, reused, _ in self._cells.values())
+
+    @property
+    def pictures(self) -> int:
+        return sum(pictures for _, _, pictures in self._cells.values())

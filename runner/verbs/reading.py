@@ -98,9 +98,7 @@ def render(run: str | Path) -> Path:
     folder = RunFolder(Path(run))
     plan, standings = folder.plan(), standings_of(folder)
     folder.write("results.csv", table.spreadsheet(plan, standings))
-    shown = book(plan, standings, folder.manifest())
-    del standings  # the page needs the room
-    return report.write(shown, folder.report.parent)
+    return report.write(book(plan, standings, folder.manifest()), folder.report.parent)
 
 
 def gists_of(folder: RunFolder) -> dict[str, Gist]:
@@ -111,7 +109,7 @@ def gists_of(folder: RunFolder) -> dict[str, Gist]:
         return ledger.gists()
 
 
-def standings_of(folder: RunFolder) -> dict[str, Standing]:
+def standings_of(folder: RunFolder) -> Mapping[str, Standing]:
     """Return how each cell stands that was tried, by digest; none before anything was sent."""
     if not folder.ledger_path.is_file():
         return {}
