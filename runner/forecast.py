@@ -154,5 +154,5 @@ def _rate(rate: float | None) -> list[str]:
 def _missing(kinds: list[Kind], target: str) -> list[str]:
     if not kinds:
         return []
-    more = f" and {len(kinds) - 1} other kinds of request" if len(kinds) > 1 else ""
+    more = f" and {len(kinds) - 1} more" if len(kinds) > 1 else ""
     return [f"nothing is measured at {target} for {kinds[0]}{more}, `sweep run FILE --limit 4` would tell"]
