@@ -15,6 +15,7 @@ from runner import wire
 from runner.client import Mailbox
 from runner.engine import Engine
 from runner.folder import RunFolder
+from runner.nouns import Spent
 from runner.pace import Clock
 from runner.plan import Plan
 from runner.receiver import webhook_at
@@ -46,8 +47,8 @@ faults:
 class Stage:
     """A lying server on a socket and an experiment that it is the target of."""
 
-    def __init__(self, folder: Path, url: str, app: App, asked: asyncio.Event) -> None:
-        self.folder, self.url, self.app, self.asked = folder, url, app, asked
+    def __init__(self, folder: Path, url: str, app: App, asked: asyncio.Event, hears: asyncio.Event) -> None:
+        self.folder, self.url, self.app, self.asked, self.hears = folder, url, app, asked, hears
 
     def plan(self, *, cells: int = 24, more: str = "") -> Plan:
         path = self.folder / "lost.yaml"
@@ -77,21 +78,23 @@ def play(
 
     async def session() -> Any:
         app = create_app(engine or Recorder(), Settings(faults=load(folder / "faults.yaml"), **options))
-        asked = asyncio.Event()
-        async with asyncio.timeout(60), serving(app if asks else deaf(app, asked)) as url:
-            return await scene(Stage(folder, url, app, asked))
+        asked, hears = asyncio.Event(), asyncio.Event()
+        async with asyncio.timeout(60), serving(app if asks else deaf(app, asked, hears)) as url:
+            return await scene(Stage(folder, url, app, asked, hears))
 
     return asyncio.run(session())
 
 
-def deaf(app: App, asked: asyncio.Event) -> Any:
-    """Return the app without the route by which it can be asked; it notes that someone tries."""
+def deaf(app: App, asked: asyncio.Event, hears: asyncio.Event) -> Any:
+    """Return the app without the route by which it can be asked, until it hears; it notes that someone tries."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         name = scope.get("path", "").rpartition("/")[2]
         if name == wire.FIND:
             asked.set()
-        await (PlainTextResponse("Not Found", 404) if name == wire.FIND else app)(scope, receive, send)
+        await (PlainTextResponse("Not Found", 404) if name == wire.FIND and not hears.is_set() else app)(
+            scope, receive, send
+        )
 
     return answer
 
@@ -225,3 +228,30 @@ def test_what_is_open_at_another_target_is_left_open_for_the_run_that_goes_on_th
         return elsewhere.counts["made"], left, back.counts["made"], back.sent, stage.account["bought_twice"]
 
     assert play(tmp_path, "faults: [{kind: drop, first: 1}]", scene) == (3, ["track-1"], 3, 2, 0)
+
+
+def test_what_was_unknown_is_asked_about_again_when_the_run_goes_on_and_not_bought_again(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        counts = (await stage.sweep(stage.plan())).counts
+        stage.hears.set()
+        again = await stage.sweep(stage.plan())
+        return counts["unknown"], again.counts["made"], again.counts["unknown"], again.sent, stage.account
+
+    before, made, unknown, sent, account = play(tmp_path, "faults: [{kind: drop, every: 4}]", scene, asks=False)
+    assert (before, made, unknown, sent) == (6, 24, 0, 0)
+    assert (account["requests_made"], account["bought_twice"]) == (24, 0)
+    with RunFolder(tmp_path / "run").reading() as ledger:
+        assert ledger.spent() == Spent(requests=24, images=24)
+
+
+def test_what_was_never_accepted_is_sent_when_the_run_goes_on(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        counts = (await stage.sweep(stage.plan())).counts
+        stage.hears.set()
+        again = await stage.sweep(stage.plan())
+        return counts["unknown"], again.counts["made"], again.sent, stage.account
+
+    faults = "faults: [{kind: drop, when: before_accept, every: 4, first: 6}]"
+    before, made, sent, account = play(tmp_path, faults, scene, asks=False)
+    assert (before, made, sent) == (6, 24, 6)
+    assert (account["requests_made"], account["bought_twice"]) == (24, 0)

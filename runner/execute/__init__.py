@@ -11,8 +11,8 @@ run* (nothing more is sent). An answer that never came is asked about; where the
 """
 
 from runner.execute.bench import Bench, Event, Step, unwatched
-from runner.execute.settling import settle
+from runner.execute.settling import ask_again, settle
 from runner.execute.stop import Cause, Stop
 from runner.execute.sweeping import execute
 
-__all__ = ["Bench", "Cause", "Event", "Step", "Stop", "execute", "settle", "unwatched"]
+__all__ = ["Bench", "Cause", "Event", "Step", "Stop", "ask_again", "execute", "settle", "unwatched"]

@@ -5,14 +5,14 @@
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from runner.execute.bench import Bench
 from runner.execute.delivering import bring, follow
 from runner.execute.writers import Writers, writers
 from runner.ledger import OpenAttempt
-from runner.nouns import Reply, Unknown
+from runner.nouns import Cell, Reply, Unknown
 
 AT_ONCE = 8
 """Attempts that are asked about at a time: each is a few fetches, and an image to download."""
@@ -64,3 +64,32 @@ async def _reply(attempt: OpenAttempt, bench: Bench) -> Reply:
     return found or Unknown(
         message="the run was interrupted before the answer came: it may have been made and paid for"
     )
+
+
+async def ask_again(attempts: Sequence[OpenAttempt], bench: Bench) -> None:
+    """Ask once more about requests that ended as unknown; what the target knows by now is a new attempt beside the old.
+
+    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one.
+    """
+    async with writers(bench) as both:
+        for attempt in sorted(attempts, key=lambda attempt: attempt.begun, reverse=True):
+            reply = await _now(attempt, bench)
+            if reply is None:
+                return
+            if not isinstance(reply, Unknown):
+                await _record(attempt, reply, bench, both)
+
+
+async def _now(attempt: OpenAttempt, bench: Bench) -> Reply | None:
+    """Return what the target says of a request by now, None where it cannot tell."""
+    if attempt.queued is not None:
+        return await bench.client.wait(attempt.queued, deadline=bench.clock.elapsed())
+    age = bench.clock.now() - attempt.begun
+    return await bench.client.find(attempt.track_id, age=age) if age >= 0 else None
+
+
+async def _record(attempt: OpenAttempt, reply: Reply, bench: Bench, both: Writers) -> None:
+    cell, now = Cell(digest=attempt.cell, coordinates={}, request=attempt.request), bench.clock.now()
+    number = await both.record.begin(cell, now=now, track_id=attempt.track_id)
+    outcome = await bring(await follow(reply, number, bench, both.record), bench, both.shelver)
+    await both.record.finish(number, outcome, now=bench.clock.now())

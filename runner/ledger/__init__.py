@@ -50,9 +50,20 @@ SELECT count(*) AS requests, sum(
         )
     END
 ) AS images
-FROM attempts a WHERE a.reused_from IS NULL
+FROM attempts a WHERE a.reused_from IS NULL AND NOT (
+    a.state = 'unknown' AND a.track_id != '' AND EXISTS (
+        SELECT 1 FROM attempts b WHERE b.cell = a.cell AND b.id > a.id AND b.track_id = a.track_id
+    )
+)
 """
-"""A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing."""
+"""A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing. An unknown one
+whose request was asked about again, under its own track_id, was that one request."""
+
+UNANSWERED = """
+a.state = 'unknown' AND a.track_id != '' AND NOT EXISTS (
+    SELECT 1 FROM attempts b WHERE b.cell = a.cell AND (b.id > a.id OR b.state = 'made')
+)
+"""
 
 
 FLOW = """
@@ -216,24 +227,11 @@ class Ledger:
 
     def open_attempts(self) -> list[OpenAttempt]:
         """Return the attempts that have no outcome, the oldest first."""
-        with in_words(self.path), self._legible():
-            rows = self._db.execute(
-                "SELECT a.id, a.cell, c.request, a.remote_id, a.fetch_result, a.begun, a.track_id FROM attempts a "
-                "JOIN cells c ON c.digest = a.cell WHERE a.finished IS NULL ORDER BY a.id"
-            ).fetchall()
-            return [
-                OpenAttempt(
-                    id=row["id"],
-                    cell=row["cell"],
-                    request=request_from(row["request"]),
-                    queued=Queued(remote_id=row["remote_id"], fetch_result=row["fetch_result"] or "")
-                    if row["remote_id"] is not None
-                    else None,
-                    begun=row["begun"],
-                    track_id=row["track_id"],
-                )
-                for row in rows
-            ]
+        return self._attempts("a.finished IS NULL")
+
+    def unanswered(self) -> list[OpenAttempt]:
+        """Return the last attempts of cells that are unknown, where they have a name to ask by; the oldest first."""
+        return self._attempts(UNANSWERED)
 
     def standing(self, digest: str) -> Standing:
         """Return how one cell stands; a cell that was never tried is pending."""
@@ -310,6 +308,26 @@ class Ledger:
             yield
         except (ValueError, LookupError, TypeError) as error:
             raise damaged(self.path, error) from error
+
+    def _attempts(self, which: str) -> list[OpenAttempt]:
+        query = (
+            "SELECT a.id, a.cell, c.request, a.remote_id, a.fetch_result, a.begun, a.track_id FROM attempts a "  # noqa: S608  # `which` is this module's own
+            f"JOIN cells c ON c.digest = a.cell WHERE {which} ORDER BY a.id"
+        )
+        with in_words(self.path), self._legible():
+            return [
+                OpenAttempt(
+                    id=row["id"],
+                    cell=row["cell"],
+                    request=request_from(row["request"]),
+                    queued=Queued(remote_id=row["remote_id"], fetch_result=row["fetch_result"] or "")
+                    if row["remote_id"] is not None
+                    else None,
+                    begun=row["begun"],
+                    track_id=row["track_id"],
+                )
+                for row in self._db.execute(query)
+            ]
 
     def _begin(self, cell: Cell, now: float, track_id: str) -> int:
         self._db.execute(

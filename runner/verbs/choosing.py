@@ -83,6 +83,13 @@ def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:
             yield attempt
 
 
+def unanswered(plan: Plan, ledger: Ledger) -> list[OpenAttempt]:
+    """Return what is unknown and may be asked about once more, at this plan's target; one in this process forgets."""
+    if not plan.experiment.target.hosted:
+        return []
+    return [attempt for attempt in ledger.unanswered() if identify(attempt.request, plan.provider) == attempt.cell]
+
+
 def _chosen(cell: Cell, rule: Rule) -> bool:
     return all(meets(criterion, _said(cell, name)) for name, criterion in rule.items())
 

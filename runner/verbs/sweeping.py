@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner import document
 from runner.errors import Complaint, RunFolderError
-from runner.execute import Bench, Event, Step, Stop, execute, settle, unwatched
+from runner.execute import Bench, Event, Step, Stop, ask_again, execute, settle, unwatched
 from runner.folder import RunFolder
 from runner.ledger import Ledger
 from runner.nouns import Address, State
@@ -20,7 +20,7 @@ from runner.provenance import provenance, stamp
 from runner.receiver import Webhook
 from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
-from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places
+from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places, unanswered
 from runner.verbs.reading import count, render
 
 
@@ -134,6 +134,7 @@ async def sweep(
             with _storing(folder):
                 folder.forget_wish()
                 await settle(left_open(plan, ledger), bench, in_process=not plan.experiment.target.hosted)
+                await ask_again(unanswered(plan, ledger), bench)
                 await execute(owed(plan, ledger.gists(), choice), bench, plan.experiment.execution, around.stop)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)
