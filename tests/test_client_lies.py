@@ -12,7 +12,7 @@ import pytest
 from test_client import KEY, READY, REQUEST, SUCCESS, Script, Time, load, png, talk, wait
 
 from runner.carrier import Carrier
-from runner.client import Client, Patience, sending
+from runner.client import Client, DownloadError, Patience, sending
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Unknown
 
 LINK = "http://target/images/12-0.png"
@@ -174,3 +174,24 @@ def test_base64_with_and_without_a_data_scheme_is_the_same_image() -> None:
         Script(SUCCESS).app(),
         lambda client: client.download(Ready(remote_id="1", outputs=outputs, encoded=True)),
     ) == (png(), png())
+
+
+def test_a_link_to_a_port_that_does_not_exist_is_a_download_that_fails() -> None:
+    async def session() -> str:
+        async with httpx.AsyncClient(transport=Carrier()) as http:
+            client = Client(http, load=load, patience=Patience(link=0.0))
+            with pytest.raises(DownloadError) as caught:
+                await client.download(Ready(remote_id="12", outputs=("http://127.0.0.1:99999999/12.png",)))
+            return str(caught.value)
+
+    assert asyncio.run(session()) == (
+        "http://127.0.0.1:99999999/12.png: UnsupportedProtocol: port 99999999: at most 65535 is a port"
+    )
+
+
+def test_a_key_that_comes_back_under_the_name_of_a_link_is_struck_out_where_no_link_belongs() -> None:
+    said = SUCCESS | {"meta": {"seed": 1, "output": [KEY], "future_links": KEY}}
+    reply = sent_to(Liar("200 OK", json.dumps(said).encode()))
+
+    assert isinstance(reply, Ready)
+    assert reply.meta == {"seed": 1, "output": ["[key]"], "future_links": "[key]"}

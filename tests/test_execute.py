@@ -330,6 +330,19 @@ def test_whether_a_picture_was_hidden_is_kept_with_the_answer(
         assert ledger.standing(cell(1).digest).answer == answer
 
 
+@pytest.mark.parametrize(
+    ("said", "seed"),
+    [("77", 77), (77, 77), ("\u00b2", None), ("7" * 5000, None), (True, None), ([7], None), (2**70, None)],
+)
+def test_whatever_a_server_calls_a_seed_the_picture_is_made(tmp_path: Path, said: object, seed: int | None) -> None:
+    payload = {"status": "success", "id": 1, "output": ["http://target/images/1.png"], "meta": {"seed": said}}
+    states, _ = swept(Server([lambda _: JSONResponse(payload)]), tmp_path, [cell(1)])
+
+    assert states == {cell(1).digest: State.MADE}
+    with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
+        assert ledger.standing(cell(1).digest).seed == seed
+
+
 def test_a_small_file_of_absurd_size_is_refused_and_not_decoded(tmp_path: Path) -> None:
     header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))

@@ -32,6 +32,8 @@ KEPT = 2.0
 READ_AT_ONCE = 64 * 2**10
 """Bytes that are read at once, and the largest piece of a body: however well packed, it unpacks to some 64 MiB."""
 
+LARGEST_PORT = 2**16 - 1
+
 _Origin: TypeAlias = tuple[str, str, int]
 _PORTS = {"http": 80, "https": 443}
 
@@ -151,7 +153,10 @@ class _Body(httpx.AsyncByteStream):
 def _origin(url: httpx.URL) -> _Origin:
     if url.scheme not in _PORTS or not url.host:
         raise httpx.UnsupportedProtocol(f"{url.scheme or 'no scheme'!r}: http and https with a host are carried")
-    return url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+    port = url.port or _PORTS[url.scheme]
+    if port > LARGEST_PORT:
+        raise httpx.UnsupportedProtocol(f"port {port}: at most {LARGEST_PORT} is a port")
+    return url.scheme, url.raw_host.decode("ascii"), port
 
 
 def _written(request: httpx.Request, body: bytes) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -44,7 +45,7 @@ def watched(
             task = asyncio.current_task()
             loop = asyncio.get_running_loop()
             if task and sys.platform != "win32":
-                loop.add_signal_handler(signal.SIGINT, _interrupt, stop, task)
+                loop.add_signal_handler(signal.SIGINT, interrupter(stop, task))
             return await make(Surroundings(stop=stop, watch=progress.watch, note=complain))
 
         try:
@@ -54,15 +55,20 @@ def watched(
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _interrupt(stop: "Stop", task: "asyncio.Task[object]") -> None:
-    """Ctrl-C once: no new sends, what is in flight finishes. Twice: stop now."""
+def interrupter(stop: "Stop", task: "asyncio.Task[Any]") -> Callable[[], None]:
+    """Return what Ctrl-C does. Once: no new sends, what is in flight finishes. Twice: stop now, whatever stopped it first."""
     from runner.execute import Cause
 
-    if stop.cause is Cause.USER:
-        task.cancel()
-        return
-    stop.because(Cause.USER, "interrupted")
-    complain("finishing what is in flight; press Ctrl-C again to stop at once")
+    times = count(1)
+
+    def interrupt() -> None:
+        if next(times) > 1:
+            task.cancel()
+            return
+        stop.because(Cause.USER, "interrupted")
+        complain("finishing what is in flight; press Ctrl-C again to stop at once")
+
+    return interrupt
 
 
 def spending(target: str, *, requests: int, images: int, cost: float | None) -> str:

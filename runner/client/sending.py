@@ -364,7 +364,11 @@ class Client:
         return backoff * self._clock.random.uniform(1.0, 1.2)
 
     def _scrubbed(self, payload: object, levels: int = _DEEPEST) -> object:
-        """Return an answer without the key, should the server repeat it. Links are left whole, or they lead nowhere."""
+        """Return an answer without the key, should the server repeat it.
+
+        The links of the answer itself are left whole, or they lead nowhere; what bears their name deeper is kept, shown
+        and no link.
+        """
         if not levels:
             return "[nested too deep]"
         match payload:
@@ -375,7 +379,7 @@ class Client:
             case dict():
                 return {
                     self._without_key(name): item
-                    if name in _LINKS and _is_flat(item)
+                    if levels == _DEEPEST and name in _LINKS and _is_flat(item)
                     else self._scrubbed(item, levels - 1)
                     for name, item in payload.items()
                 }

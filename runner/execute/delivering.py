@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import re
 
 from runner.client import DownloadError
 from runner.errors import ImageError
@@ -19,6 +20,8 @@ DOWNLOADS = 3
 
 FETCH_PATIENCE = 3600.0
 """Seconds that an accepted request may take before its outcome is unknown."""
+
+_DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 
 
 async def follow(reply: Reply, attempt: int, bench: Bench, scribe: Scribe) -> Ready | Refused | Unknown:
@@ -57,7 +60,13 @@ async def _bring(ready: Ready, bench: Bench, shelver: Shelver) -> Outcome:
 def _made(ready: Ready, made: Made) -> Outcome:
     if not made.pictures:
         return Failed(message="the target's answer says success and holds no image")
-    seed = ready.meta.get("seed")
-    known = seed if isinstance(seed, int) else int(seed) if isinstance(seed, str) and seed.isdigit() else None
+    known = _seed(ready.meta.get("seed"))
     hidden = {} if ready.nsfw is None else {HIDDEN: ready.nsfw}
     return Made(pictures=made.pictures, meta={**hidden, **made.meta}, seconds=made.seconds, seed=known)
+
+
+def _seed(said: object) -> int | None:
+    """Return a seed that is a whole number, or a text of one; what else a server calls a seed stays in its answer alone."""
+    if isinstance(said, str):
+        return int(said) if _DIGITS.fullmatch(said) else None
+    return said if isinstance(said, int) and not isinstance(said, bool) else None
