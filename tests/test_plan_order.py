@@ -258,3 +258,12 @@ def test_a_plan_that_is_cut_anywhere_is_even(sizes: list[int]) -> None:
         for each, label in zip(often, cell.coordinates.values(), strict=True):
             each[label] += 1
         assert all(max(each.values()) - min(each.values()) <= 1 for each in often)
+
+
+@every_order
+def test_the_cells_that_are_wanted_come_in_the_same_order_as_all(order: Order) -> None:
+    for axes, rest in ((RICH, REST), ((axis("samples", 1, 2), variable("unused", "a", "b")), {})):
+        found = plan(*axes, **rest, execution=Execution(order=order))
+        every = list(found.ordered())
+        wanted = {cell.digest for cell in every[::3]} | {every[-1].digest}
+        assert list(found.ordered(wanted.__contains__)) == [cell for cell in every if cell.digest in wanted]

@@ -5,7 +5,7 @@ been checked; a plan keeps the axes and not the cells, and yields them again on 
 at once for each combination of their points (`factored`), and where that does not pay, once for each cell (`placing`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -128,16 +128,21 @@ class Plan:
             raise LookupError(f"number {number}: no cell of the plan stands there; `Plan.digests` gives the numbers")
         return _cell(found)
 
-    def ordered(self) -> Iterator[Cell]:
-        """Yield the cells that `cells` yields in the order in which they are sent; stand-alone entries come last."""
+    def ordered(self, wanted: Callable[[str], bool] | None = None) -> Iterator[Cell]:
+        """Yield the cells that `cells` yields in the order in which they are sent; stand-alone entries come last.
+
+        Args:
+            wanted: tells by its digest whether a cell is asked for, and the others are passed by at little cost; None
+                for all. It is asked of every cell before the first one comes.
+        """
         grid = self._factored or self._each
-        firsts = {number for number, _ in self.digests()} if self.survey.duplicates else None
+        some = self._numbers(wanted) if wanted or self.survey.duplicates else None
         for place in sent(self.experiment, self.chosen):
-            if firsts is None or self._rows.number(place) in firsts:
+            if some is None or self._rows.number(place) in some:
                 found = grid.at(place)
                 if found is not None:
                     yield _cell(found)
-        yield from (_cell(found) for number, found in self._alone() if firsts is None or number in firsts)
+        yield from (_cell(found) for number, found in self._alone() if some is None or number in some)
 
     def freeze(self) -> dict[str, Any]:
         """Return the plan as JSON."""
@@ -171,6 +176,9 @@ class Plan:
         if self.chosen is not None:
             return None
         return factorise(self.experiment, self.provider, self._each.grid, checking=bool(self.survey.invalid))
+
+    def _numbers(self, wanted: Callable[[str], bool] | None) -> set[int]:
+        return {number for number, name in self.digests() if wanted is None or wanted(name)}
 
     def _firsts(self, grid: Factored) -> Firsts | None:
         return grid.firsts() if self.survey.duplicates else None

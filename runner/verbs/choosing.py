@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from runner.errors import RunFolderError
 from runner.folder import RunFolder
@@ -65,15 +66,20 @@ def is_lacking(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
 
 def owed(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
     """Return the chosen cells that are to be sent, in the order of sending."""
-    return (cell for cell in plan.ordered() if is_owed(cell, gists, choice))
+    wanted = partial(_is_wanted, gists=gists, choice=choice) if gists or choice.states else None
+    return (cell for cell in plan.ordered(wanted) if _chosen(cell, choice.only))
 
 
 def is_owed(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
     """Return whether a cell is chosen and to be sent."""
-    gist = gists.get(cell.digest)
-    missing = choice.fresh or gist is None or gist.owed
-    wanted = state_of(cell, gists) in choice.states if choice.states else missing
-    return wanted and _chosen(cell, choice.only)
+    return _is_wanted(cell.digest, gists, choice) and _chosen(cell, choice.only)
+
+
+def _is_wanted(digest: str, gists: Mapping[str, Gist], choice: Choice) -> bool:
+    gist = gists.get(digest)
+    if choice.states:
+        return (gist.state if gist else State.PENDING) in choice.states
+    return choice.fresh or gist is None or gist.owed
 
 
 def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:
