@@ -92,7 +92,10 @@ class Table(Generic[T]):
 
     def index(self, place: Place) -> int:
         """Return where the entry of a place lies."""
-        return sum(place[group] * stride for group, stride in self._strides)
+        index = 0
+        for group, stride in self._strides:  # a generator takes three times as long, and most tables have one group
+            index += place[group] * stride
+        return index
 
     def at(self, place: Place) -> T:
         """Return the entry of a place."""
