@@ -259,6 +259,18 @@ def test_numbers_and_what_is_missing_are_left_alone() -> None:
     assert safe.dtypes.equals(found.dtypes)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_a_table_that_is_written_in_pieces_is_the_same_table(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = plan(axis("seed", 1, 2, 3), axis("guidance_scale", 2, 7.5))
+    stands = standings(found, made("a"), None, made("b", None), UNKNOWN, BUSY, made("c", reused_from="=run"))
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", at_once)
+
+    pieces = list(table.spreadsheet(found, stands))
+
+    assert b"".join(pieces).decode() == table.spreadsheet_safe(table.frame(found, stands)).to_csv(index=False)
+    assert len(pieces) == math.ceil(6 / at_once)
+
+
 def test_a_columns_name_is_text_too() -> None:
     assert list(table.spreadsheet_safe(pd.DataFrame({"=cmd": ["x"], "ok": [-1]})).columns) == ["'=cmd", "ok"]
 
