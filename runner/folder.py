@@ -130,6 +130,16 @@ class RunFolder:
     def _control(self) -> Path:
         return self.path / "control.json"
 
+    @property
+    def begun(self) -> bool:
+        """Whether the run has a ledger.
+
+        Raises:
+            RunFolderError: it had one, which is gone.
+        """
+        self._miss_ledger()
+        return self.ledger_path.is_file()
+
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
         """Open the ledger for reading, also while another process writes.
@@ -137,7 +147,7 @@ class RunFolder:
         Raises:
             RunFolderError: there is no ledger, or it cannot be read.
         """
-        if not self.ledger_path.is_file():
+        if not self.begun:
             raise RunFolderError(f"{self.path}: no ledger.sqlite here; nothing was sent yet: use `sweep run` first")
         with Ledger(self.ledger_path, readonly=True, writer=self._sweep) as ledger:
             yield ledger
@@ -160,16 +170,21 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path}: {error.strerror}; a run needs a folder to write to: choose another with --out"
             ) from error
-        # `sweep` makes the lock, then the ledger, then the plan: where the ledger alone is missing, it was lost
-        lost = (self.path / "lock.sqlite").exists() and (self.path / "plan.json").exists()
-        with locked(self.path, this_process(stamp((clock or Clock()).now()))):
-            if lost and not (self.ledger_path.exists() and self.ledger_path.stat().st_size):
-                raise RunFolderError(
-                    f"{self.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "
-                    f"put it back, use `sweep rescue {self.path}`, or run into another folder with --out"
-                )
-            with Ledger(self.ledger_path, writer=self._sweep) as ledger:
-                yield ledger
+        self._miss_ledger()  # before there is a lock: a folder that never had one has lost nothing
+        with (
+            locked(self.path, this_process(stamp((clock or Clock()).now()))),
+            Ledger(self.ledger_path, writer=self._sweep) as ledger,
+        ):
+            yield ledger
+
+    def _miss_ledger(self) -> None:
+        """Refuse a run that has lost its ledger: `sweep` makes the lock, then the ledger, then the plan."""
+        run = (self.path / "plan.json").exists() and (self.path / "lock.sqlite").exists()
+        if run and not (self.ledger_path.exists() and self.ledger_path.stat().st_size):
+            raise RunFolderError(
+                f"{self.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "
+                f"put it back, use `sweep rescue {self.path}`, or run into another folder with --out"
+            )
 
     @property
     def _sweep(self) -> str:

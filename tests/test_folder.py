@@ -19,6 +19,7 @@ from runner.folder import RunFolder
 from runner.nouns import Made, Picture
 from runner.pace import Clock
 from runner.plan import Plan, make
+from runner.verbs import count
 
 SOURCE = "name: test  # as written, ü\n"
 
@@ -224,18 +225,25 @@ def test_a_run_says_who_writes_to_it(folder: RunFolder) -> None:
     assert folder.writer is None
 
 
-def test_a_run_whose_ledger_is_gone_is_not_begun_anew(folder: RunFolder) -> None:
+@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize("opened", ["writing", "reading"])
+def test_a_run_whose_ledger_is_gone_is_not_begun_anew_and_not_read_as_new(
+    opened: str, empty: bool, folder: RunFolder
+) -> None:
     with folder.writing():
         folder.freeze(written(1), {})
-    for lose in (folder.ledger_path.unlink, folder.ledger_path.touch):
-        lose()
-        with pytest.raises(RunFolderError) as caught, folder.writing():
-            pass
-        assert str(caught.value) == (
-            f"{folder.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "
-            f"put it back, use `sweep rescue {folder.path}`, or run into another folder with --out"
-        )
-    assert folder.ledger_path.read_bytes() == b""
+    folder.ledger_path.unlink()
+    if empty:
+        folder.ledger_path.touch()
+    with pytest.raises(RunFolderError) as caught, getattr(folder, opened)():
+        pass
+    assert str(caught.value) == (
+        f"{folder.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "
+        f"put it back, use `sweep rescue {folder.path}`, or run into another folder with --out"
+    )
+    assert folder.ledger_path.exists() is empty
+    with pytest.raises(RunFolderError, match="no ledger"):
+        count(folder.path)
 
 
 def test_a_run_of_a_newer_sweep_is_refused_with_its_name(folder: RunFolder) -> None:

@@ -125,7 +125,7 @@ def _sent(
 
 
 def _spent(folder: RunFolder) -> Spent:
-    if not folder.ledger_path.is_file():
+    if not folder.begun:
         return Spent()
     with folder.reading() as ledger:
         return ledger.spent()

@@ -103,7 +103,7 @@ def render(run: str | Path) -> Path:
 
 def gists_of(folder: RunFolder) -> dict[str, Gist]:
     """Return how each cell stands that was tried, in brief, by digest; none before anything was sent."""
-    if not folder.ledger_path.is_file():
+    if not folder.begun:
         return {}
     with folder.reading() as ledger:
         return ledger.gists()
@@ -111,7 +111,7 @@ def gists_of(folder: RunFolder) -> dict[str, Gist]:
 
 def standings_of(folder: RunFolder) -> Mapping[str, Standing]:
     """Return how each cell stands that was tried, by digest; none before anything was sent."""
-    if not folder.ledger_path.is_file():
+    if not folder.begun:
         return {}
     with folder.reading() as ledger:
         return ledger.standings()

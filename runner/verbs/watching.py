@@ -103,7 +103,7 @@ class Watch:
         return path.stat().st_mtime_ns if path.is_file() else 0
 
     def _recorded(self, now: float) -> tuple[Flow, Spent, Change | None]:
-        if not self._folder.ledger_path.is_file():
+        if not self._folder.begun:
             return IDLE, Spent(), None
         with self._folder.reading() as ledger:
             changes = ledger.changes()
