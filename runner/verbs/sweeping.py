@@ -10,17 +10,17 @@ from pathlib import Path
 
 from runner import document
 from runner.errors import Complaint, RunFolderError
-from runner.execute import Bench, Event, Step, Stop, execute, settle, unwatched
+from runner.execute import Bench, Cause, Event, Step, Stop, execute, settle, unwatched
 from runner.folder import RunFolder
-from runner.ledger import Ledger
-from runner.nouns import Address, State
+from runner.ledger import Gist, Ledger
+from runner.nouns import Address, Cell, State
 from runner.pace import Budget, Clock
 from runner.plan import Plan, make
 from runner.provenance import provenance, stamp
 from runner.receiver import Webhook
 from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
-from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places
+from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places, state_of
 from runner.verbs.reading import count, render
 
 
@@ -106,6 +106,7 @@ async def sweep(
     folder, around = RunFolder(Path(out)), surroundings or Surroundings()
     choice, clock = choice or Choice(), around.clock
     with folder.writing(clock) as ledger:
+        folder.forget_wish()
         plan = begun(plan, folder)
         budget = Budget(
             plan.experiment.limits,
@@ -132,9 +133,13 @@ async def sweep(
                 wish=folder.wish,
             )
             with _storing(folder):
-                folder.forget_wish()
-                await settle(left_open(plan, ledger), bench, in_process=not plan.experiment.target.hosted)
-                await execute(owed(plan, ledger.gists(), choice), bench, plan.experiment.execution, around.stop)
+                before, here = ledger.gists(), not plan.experiment.target.hosted
+                kept = await settle(left_open(plan, ledger), bench, in_process=here, stop=around.stop)
+                budget.recount(ledger.spent())
+                cells = _settled(owed(plan, ledger.gists(), choice), ledger, choice, before)
+                await execute(cells, bench, plan.experiment.execution, around.stop)
+                if kept:
+                    around.stop.because(Cause.TARGET, kept)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)
     return Result(run=folder.path, counts=count(folder.path), sent=budget.sent, report=page, stop=around.stop)
@@ -184,6 +189,20 @@ def changed_models(plan: Plan) -> set[str]:
     if not changed:
         return set()
     return changed & {str(cell.request.parameters.get("model_id")) for cell in plan.cells()}
+
+
+def _settled(cells: Iterable[Cell], ledger: Ledger, choice: Choice, before: Mapping[str, Gist]) -> Iterator[Cell]:
+    """Return those of some cells that may be sent.
+
+    Not those with an attempt that is open still, which may have been paid for. And where cells were chosen by how they
+    stand, not those that stand so only since a moment ago: nobody was asked about them.
+    """
+    still_open = {attempt.cell for attempt in ledger.open_attempts()}
+    return (
+        cell
+        for cell in cells
+        if cell.digest not in still_open and (not choice.states or state_of(cell, before) in choice.states)
+    )
 
 
 @contextmanager
