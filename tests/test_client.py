@@ -19,7 +19,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from runner.client import Client, DownloadError, Patience
+from runner.client import Client, DownloadError, Patience, WithheldError
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
 from runner.pace import Clock
 from runner.target import serving
@@ -334,12 +334,18 @@ def test_a_request_that_failed_for_good_is_refused_as_its_words_say() -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [refused(404, message="no such request"), refused(401, message="no such key")])
-def test_what_was_accepted_and_cannot_be_fetched_is_unknown_and_not_refused(answer: Response) -> None:
-    reply = wait(Script(answer), Queued(remote_id="12"), Time())
+def test_what_was_accepted_and_is_not_known_any_more_is_unknown_and_not_refused() -> None:
+    reply = wait(Script(refused(404, message="no such request")), Queued(remote_id="12"), Time())
 
-    assert isinstance(reply, Unknown)
-    assert reply.message.startswith("accepted as 12, and not to be fetched: no such")
+    assert reply == Unknown(message="accepted as 12, and not to be fetched: no such request")
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 503])
+def test_what_was_accepted_and_is_not_given_out_now_is_neither_refused_nor_unknown(status: int) -> None:
+    with pytest.raises(WithheldError) as caught:
+        wait(Script(refused(status, message="not now")), Queued(remote_id="12"), Time(), seconds=5.0)
+
+    assert str(caught.value) == "accepted as 12, and not given out now: not now; the next run asks for it again"
 
 
 def test_at_the_deadline_what_is_not_ready_is_unknown() -> None:
@@ -527,14 +533,17 @@ def test_neither_repr_nor_log_nor_exception_holds_the_key(caplog: pytest.LogCapt
         async with raw_server(reset) as broken, httpx.AsyncClient(base_url=broken) as http:
             client = Client(http, load=load, key=KEY, patience=Patience(link=0))
             said.extend([repr(client), str(client), await client.send(REQUEST), await client.probe()])
-            said.append(await client.wait(Queued(remote_id="1"), deadline=0))
+            try:
+                await client.wait(Queued(remote_id="1"), deadline=0)
+            except WithheldError as error:
+                said.extend([error, repr(error), error.__cause__])
             try:
                 await client.download(Ready(remote_id="1", outputs=(f"{broken}/a.png",)))
             except DownloadError as error:
                 said.extend([error, repr(error), error.__cause__])
 
     asyncio.run(session())
-    assert len(said) == 8
+    assert len(said) == 10
     assert KEY not in str(said)
     assert len(caplog.records) > 10
     assert KEY not in "".join(str(record.__dict__) for record in caplog.records)

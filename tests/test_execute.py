@@ -21,6 +21,7 @@ from starlette.routing import Route
 from runner.client import Client
 from runner.errors import RunFolderError
 from runner.execute import Bench, Cause, Event, Step, Stop, execute, settle
+from runner.execute.settling import KEPT_OPEN, SHORTEST_PATIENCE
 from runner.execute.sweeping import DELIVERING
 from runner.ledger import Ledger
 from runner.nouns import Cell, Execution, Limits, Queued, Request, State, Wish
@@ -292,6 +293,71 @@ def test_what_was_accepted_before_a_crash_is_fetched_and_not_bought(tmp_path: Pa
 
     assert asyncio.run(crash_then_settle()) is State.MADE
     assert (len(server.posts), server.fetches) == (0, 1)
+
+
+def test_a_key_that_is_refused_half_way_stops_the_run_and_leaves_what_was_accepted_to_the_next(tmp_path: Path) -> None:
+    class Forgetful(Server):
+        key_is_known = False
+
+        async def fetch(self, asked: HttpRequest) -> Response:
+            return await super().fetch(asked) if self.key_is_known else no_credit({})
+
+    server = Forgetful([processing])
+    states, stop = swept(server, tmp_path, [cell(number) for number in range(20)], Execution(concurrency=2))
+    assert (set(states.values()), len(server.posts)) == ({State.PENDING}, 2)
+    assert (stop.cause, stop.reason) == (
+        Cause.TARGET,
+        "accepted as 0, and not given out now: not enough credits; the next run asks for it again",
+    )
+
+    async def settled() -> tuple[str, int, set[State]]:
+        async with bench(server, tmp_path) as tools:
+            kept = await settle(tools.ledger.open_attempts(), tools, in_process=False)
+            still_open = len(tools.ledger.open_attempts())
+            server.key_is_known = True
+            await settle(tools.ledger.open_attempts(), tools, in_process=False)
+            return kept, still_open, {standing.state for standing in tools.ledger.standings().values()}
+
+    assert asyncio.run(settled()) == (stop.reason, 2, {State.MADE})
+    assert len(server.posts) == 2
+
+
+def test_what_is_kept_back_for_a_day_is_unknown(tmp_path: Path) -> None:
+    server, time = Server([processing]), Time()
+
+    async def settled() -> list[State]:
+        async with bench(server, tmp_path, time=time) as tools:
+            attempt = tools.ledger.begin(cell(5), now=time.read())
+            tools.ledger.accept(attempt, Queued(remote_id="not a number, so that a fetch fails"))
+            found = []
+            for age in (KEPT_OPEN - SHORTEST_PATIENCE, 2 * SHORTEST_PATIENCE):
+                time.seconds += age
+                await settle(tools.ledger.open_attempts(), tools, in_process=False)
+                found.append(tools.ledger.standing(cell(5).digest).state)
+            return found
+
+    assert asyncio.run(settled()) == [State.PENDING, State.UNKNOWN]
+
+
+def test_a_stop_while_an_earlier_start_is_settled_ends_that_at_once_and_leaves_it_open(tmp_path: Path) -> None:
+    class Endless(Server):
+        stop: Stop
+
+        async def fetch(self, asked: HttpRequest) -> Response:
+            self.stop.because(Cause.USER, "interrupted")
+            return processing({"seed": (await asked.json())["request_id"]})
+
+    server = Endless([processing])
+    server.stop = Stop()
+
+    async def settled() -> int:
+        async with bench(server, tmp_path) as tools:
+            for number in range(3):
+                tools.ledger.accept(tools.ledger.begin(cell(number), now=1000.0), Queued(remote_id=f"{number}"))
+            await settle(tools.ledger.open_attempts(), tools, in_process=False, stop=server.stop)
+            return len(tools.ledger.open_attempts())
+
+    assert asyncio.run(settled()) == 3
 
 
 @pytest.mark.parametrize(("in_process", "state"), [(False, State.UNKNOWN), (True, State.PENDING)])

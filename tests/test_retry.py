@@ -128,3 +128,12 @@ def test_a_run_whose_models_were_changed_since_is_not_added_to() -> None:
         "runs/cats: any of the target sketch is no longer what this run was planned with; "
         "its cells were asked of that: run the experiment file again\n"
     )
+
+
+def test_what_was_interrupted_and_certainly_not_made_takes_nothing_from_a_limit() -> None:
+    Path("cats.yaml").write_text(FILE + "limits: {images: 8}\n")
+    with RunFolder(RUN).writing() as ledger:
+        for cell in RunFolder(RUN).plan().cells():
+            if cell.coordinates["seed"] in "78":
+                ledger.begin(cell, now=1.0)
+    assert sweep("run", "cats.yaml", "--json").facts["pending"] == 0

@@ -15,7 +15,7 @@ from runner import wire
 from runner.client import Mailbox
 from runner.engine import Engine
 from runner.folder import RunFolder
-from runner.nouns import Spent
+from runner.nouns import Spent, State
 from runner.pace import Clock
 from runner.plan import Plan
 from runner.receiver import webhook_at
@@ -124,6 +124,18 @@ def test_where_the_target_cannot_be_asked_a_lost_answer_is_unknown_and_not_sent_
     assert (account["heard"]["text2img"], heard, account["bought_twice"]) == (24, 24, 0)
     reasons = runner.load(tmp_path / "run").query("outcome == 'unknown'")["reason"]
     assert reasons.str.endswith("it may have been made").all()
+
+
+def test_a_retry_sends_nothing_again_that_was_not_unknown_when_it_was_asked_for(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        plan, folder = stage.plan(cells=2), RunFolder(stage.folder / "run")
+        with folder.writing() as ledger:
+            ledger.begin(next(iter(plan.cells())), now=1.0, track_id="lost")
+            folder.freeze(plan, {})
+        done = await runner.retry(folder.path, {State.UNKNOWN})
+        return done.counts["unknown"], done.sent, stage.account["requests_made"]
+
+    assert play(tmp_path, "faults: [{kind: drop, after: 99}]", scene, asks=False) == (1, 0, 0)
 
 
 def test_a_track_id_of_the_users_own_is_not_asked_about_for_it_names_many_requests(tmp_path: Path) -> None:

@@ -7,6 +7,6 @@ mailbox     answers that come by themselves, through a webhook
 
 from runner.client.links import DownloadError, read_link
 from runner.client.mailbox import Mailbox
-from runner.client.sending import Client, Patience
+from runner.client.sending import Client, Patience, WithheldError
 
-__all__ = ["Client", "DownloadError", "Mailbox", "Patience", "read_link"]
+__all__ = ["Client", "DownloadError", "Mailbox", "Patience", "WithheldError", "read_link"]

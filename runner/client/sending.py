@@ -21,6 +21,7 @@ import httpx
 from runner import wire
 from runner.client.links import ENCODINGS, DownloadError, described, read_link, read_whole
 from runner.client.mailbox import Mailbox
+from runner.errors import TargetError
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
 from runner.pace import Clock
 
@@ -40,6 +41,13 @@ _DEEPEST = 64  # levels of an answer that are read; the contract has four
 
 EMPTY_ANSWERS = 3
 """How often a fetch may say success without an image before the links that were promised are tried."""
+
+
+class WithheldError(TargetError):
+    """What the target accepted, it does not give out now: for want of the right key or of credits, or it does not answer.
+
+    It was made or will be, and so it is neither refused nor unknown: it is asked for again another time.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,12 +213,15 @@ class Client:
         """Fetch what was accepted until the server says how it ended, or its webhook does.
 
         The first fetch comes after the server's eta, later ones at growing distances or when the server says. A fetch
-        that fails is tried again: fetching costs nothing. What the server does not know, or may not be asked for with
-        this key, is Unknown and not Refused, because it was accepted; the links that were promised are tried first.
+        that fails is tried again: fetching costs nothing. What the server does not know is Unknown and not Refused,
+        because it was accepted; the links that were promised are tried first.
 
         Args:
             queued: what the server accepted.
             deadline: reading of `Clock.elapsed` after which the outcome is unknown.
+
+        Raises:
+            WithheldError: it may not be asked for with this key now, or the target does not answer until the deadline.
         """
         try:
             return await self._wait(queued, deadline)
@@ -231,8 +242,7 @@ class Client:
                 case Refused(concern=concern, status=status) if settled or (concern is Concern.CELL and status != 404):
                     return reply
                 case Refused(concern=Concern.CELL | Concern.RUN):
-                    message = f"accepted as {queued.remote_id}, and not to be fetched: {reply.message}"
-                    return _promised(queued, links) or Unknown(message=message)
+                    return _given_up(queued, links, reply)
                 case Refused(retry_after=hint):
                     pause = max(hint or 0.0, self._pause(polls))
                 case Queued(eta=eta, future_links=later):
@@ -241,8 +251,7 @@ class Client:
                     pause = self._pause(polls)
             if self._clock.elapsed() >= deadline or (empty >= EMPTY_ANSWERS and links):
                 break
-        message = f"accepted as {queued.remote_id}, and not ready when the time to wait was over"
-        return _promised(queued, links) or Unknown(message=message)
+        return _given_up(queued, links, reply)
 
     async def download(self, ready: Ready) -> tuple[bytes, ...]:
         """Return the image files of an answer, in its order.
@@ -395,9 +404,21 @@ def _passing(reply: Reply) -> bool:
     return isinstance(reply, Unknown) or (isinstance(reply, Refused) and reply.concern is Concern.LATER)
 
 
-def _promised(queued: Queued, links: tuple[str, ...]) -> Ready | None:
-    """Return an answer of the links that were promised, if any were: the images may lie there all the same."""
-    return Ready(remote_id=queued.remote_id, outputs=links) if links else None
+def _given_up(queued: Queued, links: tuple[str, ...], last: Reply) -> Ready | Unknown:
+    """Return what becomes of an accepted request that is not fetched any more, by the last answer to a fetch.
+
+    If links were promised, the images may lie there all the same. Raises WithheldError.
+    """
+    if links:
+        return Ready(remote_id=queued.remote_id, outputs=links)
+    accepted = f"accepted as {queued.remote_id}, and"
+    match last:
+        case Refused(concern=Concern.CELL) | Refused(status=HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED):
+            return Unknown(message=f"{accepted} not to be fetched: {last.message}")
+        case Refused(message=message) | Unknown(message=message):
+            raise WithheldError(f"{accepted} not given out now: {message}; the next run asks for it again")
+        case _:
+            return Unknown(message=f"{accepted} not ready when the time to wait was over")
 
 
 def _absolute(where: str, path: str) -> httpx.URL:

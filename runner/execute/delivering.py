@@ -19,18 +19,24 @@ DOWNLOADS = 3
 """How often an image that arrives broken is downloaded before its cell has failed: it is paid for already."""
 
 FETCH_PATIENCE = 3600.0
-"""Seconds that an accepted request may take before its outcome is unknown."""
+"""Seconds that an accepted request may take before its outcome is unknown, whichever start of the run sent it."""
 
 _DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 
 
-async def follow(reply: Reply, attempt: int, bench: Bench, scribe: Scribe) -> Ready | Refused | Unknown:
-    """Return how the server ends a request: record its name for it, and fetch until it is over."""
+async def follow(
+    reply: Reply, attempt: int, bench: Bench, scribe: Scribe, *, patience: float = FETCH_PATIENCE
+) -> Ready | Refused | Unknown:
+    """Return how the server ends a request: record its name for it, and fetch until it is over.
+
+    Raises:
+        WithheldError: the target accepted it and does not give it out now; the attempt stays open.
+    """
     match reply:
         case Queued():
             await scribe.accept(attempt, reply)
-            return await bench.client.wait(reply, deadline=bench.clock.elapsed() + FETCH_PATIENCE)
-        case Ready():
+            return await bench.client.wait(reply, deadline=bench.clock.elapsed() + patience)
+        case Ready() if reply.remote_id:
             await scribe.accept(attempt, Queued(remote_id=reply.remote_id))
             return reply
         case _:

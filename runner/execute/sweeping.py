@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from math import inf
 
+from runner.client import WithheldError
 from runner.execute.asking import send
 from runner.execute.bench import Bench, Event, Step
 from runner.execute.delivering import bring, follow
@@ -146,6 +147,9 @@ class _Sweep:
             number = await self.record.begin(cell, now=bench.clock.now(), track_id=track_id)
             self.show(Step.SENT, cell)
             answered = await self.asked(tried, number, track_id)
+        except WithheldError as error:  # the attempt stays open: the next run asks for it
+            self.stop.because(Cause.TARGET, str(error))
+            return
         finally:
             self.throttle.leave()
             self.bell.set()

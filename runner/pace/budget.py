@@ -55,6 +55,10 @@ class Budget:
         self.requests = self._spent.requests
         self.images = self._spent.images
 
+    def recount(self, spent: Spent) -> None:
+        """Begin with what the ledger says by now: what an earlier start left open was settled since. Nothing is sent yet."""
+        self._spent, self.requests, self.images = spent, spent.requests, spent.images
+
     @property
     def sent(self) -> int:
         """Return the requests reserved since the start."""

@@ -64,9 +64,18 @@ def is_lacking(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
     return state_of(cell, gists) is not State.MADE and _chosen(cell, choice.only)
 
 
-def owed(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[Cell]:
-    """Return the chosen cells that are to be sent, in the order of sending."""
-    wanted = partial(_is_wanted, gists=gists, choice=choice) if gists or choice.states else None
+def owed(
+    plan: Plan, gists: Mapping[str, Gist], choice: Choice, before: Mapping[str, Gist] | None = None
+) -> Iterator[Cell]:
+    """Return the chosen cells that are to be sent, in the order of sending.
+
+    Args:
+        plan: whose cells.
+        gists: how they stand.
+        choice: which of them.
+        before: how they stood when they were chosen by that: nobody was asked about those that stand so only since.
+    """
+    wanted = partial(_is_wanted, gists=gists, choice=choice, before=before) if gists or choice.states else None
     return (cell for cell in plan.ordered(wanted) if _chosen(cell, choice.only))
 
 
@@ -75,11 +84,19 @@ def is_owed(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
     return _is_wanted(cell.digest, gists, choice) and _chosen(cell, choice.only)
 
 
-def _is_wanted(digest: str, gists: Mapping[str, Gist], choice: Choice) -> bool:
+def _is_wanted(
+    digest: str, gists: Mapping[str, Gist], choice: Choice, before: Mapping[str, Gist] | None = None
+) -> bool:
     gist = gists.get(digest)
-    if choice.states:
-        return (gist.state if gist else State.PENDING) in choice.states
-    return choice.fresh or gist is None or gist.owed
+    missing = gist is None or gist.owed
+    if not choice.states:
+        return choice.fresh or missing
+    then = gist if before is None else before.get(digest)
+    return _state(then) in choice.states and (missing or _state(gist) in choice.states)
+
+
+def _state(gist: Gist | None) -> State:
+    return gist.state if gist else State.PENDING
 
 
 def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from runner import document
 from runner.errors import Complaint, RunFolderError
-from runner.execute import Bench, Event, Step, Stop, ask_again, execute, settle, unwatched
+from runner.execute import Bench, Cause, Event, Step, Stop, ask_again, execute, settle, unwatched
 from runner.folder import RunFolder
 from runner.ledger import Ledger
-from runner.nouns import Address, State
+from runner.nouns import Address, Cell, State
 from runner.pace import Budget, Clock
 from runner.plan import Plan, make
 from runner.provenance import provenance, stamp
@@ -106,6 +106,7 @@ async def sweep(
     folder, around = RunFolder(Path(out)), surroundings or Surroundings()
     choice, clock = choice or Choice(), around.clock
     with folder.writing(clock) as ledger:
+        folder.forget_wish()
         plan = begun(plan, folder)
         budget = Budget(
             plan.experiment.limits,
@@ -132,10 +133,14 @@ async def sweep(
                 wish=folder.wish,
             )
             with _storing(folder):
-                folder.forget_wish()
-                await settle(left_open(plan, ledger), bench, in_process=not plan.experiment.target.hosted)
-                await ask_again(unanswered(plan, ledger), bench)
-                await execute(owed(plan, ledger.gists(), choice), bench, plan.experiment.execution, around.stop)
+                before, here = ledger.gists(), not plan.experiment.target.hosted
+                kept = await settle(left_open(plan, ledger), bench, in_process=here, stop=around.stop)
+                await ask_again(unanswered(plan, ledger), bench, around.stop)
+                budget.recount(ledger.spent())
+                cells = _closed(owed(plan, ledger.gists(), choice, before), ledger)
+                await execute(cells, bench, plan.experiment.execution, around.stop)
+                if kept:
+                    around.stop.because(Cause.TARGET, kept)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)
     return Result(run=folder.path, counts=count(folder.path), sent=budget.sent, report=page, stop=around.stop)
@@ -185,6 +190,12 @@ def changed_models(plan: Plan) -> set[str]:
     if not changed:
         return set()
     return changed & {str(cell.request.parameters.get("model_id")) for cell in plan.cells()}
+
+
+def _closed(cells: Iterable[Cell], ledger: Ledger) -> Iterator[Cell]:
+    """Leave out the cells that have an attempt which is open still: it may have been paid for."""
+    still_open = {attempt.cell for attempt in ledger.open_attempts()}
+    return (cell for cell in cells if cell.digest not in still_open)
 
 
 @contextmanager
