@@ -201,6 +201,14 @@ def test_a_combination_is_planned_where_json_schema_accepts_its_request(one: Exp
     assert [placement.request for placement in found.placements()] == accepted
 
 
+def test_a_combination_with_two_faults_is_counted_once_with_the_first_that_a_look_at_it_finds() -> None:
+    found = plan(axis("guidance_scale", 5, 25), axis("width", 512, 500), on_invalid="skip")
+    assert found.survey.invalid == {
+        "width: 500 is not divisible by 8 (text2img)": 2,
+        "guidance_scale: 25 is above the maximum 20 (text2img)": 1,
+    }
+
+
 # --- what makes tables grow, and what they cannot hold -------------------------------------------------------------
 
 DEEP = tuple(lora(f"ink{number}", *(strength / 10 for strength in range(1, 9))) for number in range(4))
