@@ -118,8 +118,11 @@ class RunFolder:
         try:
             said = _read(self._control)
             concurrency, rate = said.get("concurrency"), said.get("rate")
-            return Wish(concurrency=concurrency and int(concurrency), rate=rate and float(rate))
-        except (OSError, RunFolderError, TypeError, ValueError):
+            return Wish(
+                concurrency=None if concurrency is None else int(concurrency),
+                rate=None if rate is None else float(rate),
+            )
+        except (OSError, OverflowError, RunFolderError, TypeError, ValueError):
             return Wish()
 
     def forget_wish(self) -> None:

@@ -10,6 +10,7 @@ Generation                                                  what an engine is as
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Literal, TypeAlias
 
 Value: TypeAlias = str | int | float | None
@@ -179,10 +180,19 @@ class Wish:
     Attributes:
         concurrency: requests at once, at most.
         rate: requests a second.
+
+    Raises:
+        ValueError: with either of them nothing would ever be sent.
     """
 
     concurrency: int | None = None
     rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.concurrency is not None and self.concurrency < 1:
+            raise ValueError(f"a concurrency of {self.concurrency} sends nothing; give 1 or more")
+        if self.rate is not None and not 0 < self.rate < inf:
+            raise ValueError(f"a rate of {self.rate} a second is none; give a number above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

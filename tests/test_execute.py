@@ -501,6 +501,33 @@ def test_wall_clock_time_strikes_while_a_cell_waits_for_another_attempt(tmp_path
     assert time.seconds == 1060.0
 
 
+def test_wall_clock_time_strikes_while_the_rate_has_a_run_wait(tmp_path: Path) -> None:
+    time, execution = Time(), Execution(concurrency=4, rate=1 / 3600)
+    server = Server([success])
+    _, stop = swept(server, tmp_path, [cell(1), cell(2)], execution, limits=Limits(wall=60), time=time)
+    assert (stop.reason, time.seconds, len(server.posts)) == (
+        "stopped by the limit of 60 s of wall-clock time",
+        1060.0,
+        1,
+    )
+
+
+def test_another_rate_is_kept_by_a_run_that_waits_for_the_old_one(tmp_path: Path) -> None:
+    time = Time()
+
+    async def sleep(seconds: float) -> None:
+        await (asyncio.Event().wait() if seconds > 600 else time.sleep(seconds))
+
+    async def sweeping() -> set[State]:
+        async with bench(Server([success]), tmp_path, time=time) as tools:
+            hurried = replace(tools, clock=replace(tools.clock, sleep=sleep), wish=lambda: Wish(rate=1.0))
+            await execute([cell(1), cell(2)], hurried, Execution(rate=1 / 3600), Stop())
+            return {standing.state for standing in tools.ledger.standings().values()}
+
+    assert asyncio.run(sweeping()) == {State.MADE}
+    assert time.seconds < 1010
+
+
 def test_too_many_at_once_is_learned_recorded_and_shown(tmp_path: Path) -> None:
     server, events = Server([]), []
     together = 0

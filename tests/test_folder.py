@@ -1,6 +1,7 @@
 """A run folder: plan, manifest, ledger, and one writer."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from plans import PROVIDER, axis, experiment, plan
 
 from runner.errors import RunFolderError
 from runner.folder import RunFolder
-from runner.nouns import Made, Picture
+from runner.nouns import Made, Picture, Wish
 from runner.pace import Clock
 from runner.plan import Plan, make
 from runner.verbs import count
@@ -267,3 +268,25 @@ def test_an_error_of_the_writer_is_its_own_and_frees_the_folder(folder: RunFolde
         raise ZeroDivisionError
     with folder.writing():
         pass
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"concurrency": 0}',
+        '{"concurrency": -3}',
+        '{"rate": 0}',
+        '{"rate": -1}',
+        '{"rate": NaN}',
+        '{"concurrency": 1e999}',
+    ],
+)
+def test_what_would_have_a_run_send_nothing_for_ever_asks_nothing_of_it(tmp_path: Path, said: str) -> None:
+    (tmp_path / "control.json").write_text(said)
+    assert RunFolder(tmp_path).wish() == Wish()
+
+
+@pytest.mark.parametrize("wish", [{"concurrency": 0}, {"rate": 0.0}, {"rate": math.nan}])
+def test_a_wish_to_send_nothing_is_refused(wish: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"sends nothing; give|is none; give"):
+        Wish(**wish)  # type: ignore[arg-type]  # the names are the fields'

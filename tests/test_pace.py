@@ -173,7 +173,7 @@ def test_another_rate_is_kept_from_the_next_send_on() -> None:
     arrivals = Arrivals(1.0)
     waits = [arrivals.wait(0.0), arrivals.wait(0.0)]
     arrivals.keep(4.0)
-    assert [*waits, arrivals.wait(1.0), arrivals.wait(1.0), arrivals.wait(1.0)] == [0.0, 1.0, 1.0, 1.25, 1.5]
+    assert [*waits, arrivals.wait(1.0), arrivals.wait(1.0), arrivals.wait(1.0)] == [0.0, 1.0, 0.25, 0.5, 0.75]
 
 
 # --- over several starts --------------------------------------------------------------------------------------------

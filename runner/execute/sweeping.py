@@ -83,7 +83,8 @@ class _Sweep:
             wait = self.wait()
             if wait > 0:
                 await self.rest(wait)
-            elif await self.admitted() and self.reserved(tried := self.work.take(self.elapsed())):
+            elif self.reserved(tried := self.work.take(self.elapsed())):
+                self.arrivals.wait(self.elapsed())
                 self.throttle.enter()
                 self.tasks += 1
                 attempts.create_task(self.attempt(tried)).add_done_callback(self.over)
@@ -93,7 +94,7 @@ class _Sweep:
         if not self.throttle.room or self.tasks >= 2 * self.throttle.allowed + DELIVERING:
             return inf
         elapsed = self.elapsed()
-        return max(self.work.wait(elapsed), self.throttle.paused_until - elapsed)
+        return max(self.work.wait(elapsed), self.throttle.paused_until - elapsed, self.arrivals.due(elapsed))
 
     async def rest(self, seconds: float) -> None:
         """Wait that long, or until an attempt ends, the pace changes or the run is stopped."""
@@ -114,15 +115,6 @@ class _Sweep:
         finally:
             for wait in waits:
                 wait.cancel()
-
-    async def admitted(self) -> bool:
-        """Wait for the rate's next place; return whether more may be sent then."""
-        until = self.elapsed() + (wait := self.arrivals.wait(self.elapsed()))
-        while wait > 0 and not self.stop:
-            self.bell.clear()
-            await self.sleep(wait)
-            wait = until - self.elapsed()
-        return not self.stop
 
     def reserved(self, tried: Try) -> bool:
         return self.reserve(_images(tried.cell))
@@ -216,6 +208,7 @@ class _Sweep:
             wish = self.bench.wish()
             if wish.rate is not None:
                 self.arrivals.keep(wish.rate)
+                self.bell.set()
             if wish.concurrency is not None and wish.concurrency != self.throttle.most:
                 self.paced(self.throttle.limit(wish.concurrency))
                 self.work.most_waiting = 2 * wish.concurrency + DELIVERING

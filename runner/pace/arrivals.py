@@ -8,11 +8,11 @@ class Arrivals:
     """
 
     def __init__(self, rate: float | None) -> None:
-        self._next = float("-inf")
+        self._last = float("-inf")
         self.keep(rate)
 
     def keep(self, rate: float | None) -> None:
-        """Keep another rate from the next send on.
+        """Keep another rate, already for the next send: its place is counted from the last one.
 
         Raises:
             ValueError: the rate sends nothing.
@@ -21,8 +21,12 @@ class Arrivals:
             raise ValueError(f"a rate of {rate} a second sends nothing; give one above 0, or None for no limit")
         self._gap = 0.0 if rate is None else 1 / rate
 
+    def due(self, elapsed: float) -> float:
+        """Return the seconds until the next place comes."""
+        return max(0.0, self._last + self._gap - elapsed)
+
     def wait(self, elapsed: float) -> float:
         """Take the next place in line; return the seconds until it comes."""
-        place = max(elapsed, self._next)
-        self._next = place + self._gap
-        return place - elapsed
+        wait = self.due(elapsed)
+        self._last = elapsed + wait
+        return wait
