@@ -141,7 +141,7 @@ def test_a_plan_that_was_changed_or_is_of_another_version_is_refused(folder: Run
     folder.freeze(written(1, 2), {})
     frozen = json.loads((folder.path / "plan.json").read_bytes())
     for change, message in (
-        ({"version": 9}, "plan version 9 is not 2, the one that this version reads"),
+        ({"version": 9}, "plan version 9 is none of those that this sweep reads, 1 and 2"),
         ({"digest": "0" * 64}, "the plan was changed since it was frozen: its digest is not 000000000000…"),
         ({"survey": {}}, "Survey.__init__() missing 7 required keyword-only arguments"),
         ({"experiment": []}, ""),

@@ -32,6 +32,7 @@ from runner.nouns import (
     Value,
 )
 from runner.plan import Plan, Survey, identify, make
+from runner.plan.frozen import essence
 from runner.plan.identity import IDENTITY_VERSION, LEFT_OUT, TAKES_PART
 from runner.schema import endpoint_schema
 
@@ -382,9 +383,20 @@ def test_the_digest_changes_with_whatever_the_plan_says(change: dict[str, Any]) 
     assert make(one, Provider(target="embedded")).digest != make(one, PROVIDER).digest
 
 
-def test_a_plan_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^plan version 1 is not 2, the one that this version reads$"):
-        Plan.thaw(plan().freeze() | {"version": 1})
+def test_a_plan_of_a_later_version_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^plan version 3 is none of those that this sweep reads, 1 and 2$"):
+        Plan.thaw(plan().freeze() | {"version": 3})
+
+
+def test_a_plan_of_the_first_version_is_read_with_the_same_cells() -> None:
+    now = plan(axis("samples", 1, 2))
+    first = now.freeze() | {"version": 1}
+    for part, names in (("execution", ("start", "order")), ("limits", ("failures",))):
+        for name in names:
+            del first["experiment"][part][name]
+    del first["experiment"]["sample"]
+    first["digest"] = digest(essence(first))
+    assert list(Plan.thaw(first).cells()) == list(now.cells())
 
 
 def test_a_plan_that_was_changed_by_hand_is_refused() -> None:

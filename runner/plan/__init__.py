@@ -158,7 +158,7 @@ class Plan:
         """
         experiment, provider, chosen = thaw(document)
         plan = cls(experiment=experiment, provider=provider, survey=Survey(**document["survey"]), chosen=chosen)
-        if plan.digest != document["digest"]:
+        if digest(essence(document)) != document["digest"]:
             raise ValueError(f"the plan was changed since it was frozen: its digest is not {document['digest'][:12]}…")
         return plan
 

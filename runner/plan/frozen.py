@@ -28,6 +28,9 @@ from runner.plan.expand import Place
 
 PLAN_VERSION = 2
 
+READ = (1, PLAN_VERSION)
+"""Versions that `thaw` reads: the first knew neither samples nor orders, nor a limit of failures in a row."""
+
 
 def freeze(experiment: Experiment, provider: Provider, chosen: Sequence[Place] | None = None) -> dict[str, Any]:
     """Return the JSON value of an experiment, who makes its pictures and, for a sample, which combinations it took.
@@ -44,15 +47,13 @@ def freeze(experiment: Experiment, provider: Provider, chosen: Sequence[Place] |
 
 
 def thaw(document: Mapping[str, Any]) -> tuple[Experiment, Provider, tuple[Place, ...] | None]:
-    """Return the experiment, the provider and the sample's places that `freeze` was given.
+    """Return the experiment, the provider and the sample's places that `freeze` was given, of this version or an earlier.
 
     Raises:
-        ValueError: another version wrote the document.
+        ValueError: a later version wrote the document.
     """
-    if document.get("version") != PLAN_VERSION:
-        raise ValueError(
-            f"plan version {document.get('version')!r} is not {PLAN_VERSION}, the one that this version reads"
-        )
+    if document.get("version") not in READ:
+        raise ValueError(f"plan version {document.get('version')!r} is none of those that this sweep reads, 1 and 2")
     said = dict(document["experiment"])
     said |= {
         "target": Address(**said["target"]),
@@ -61,7 +62,7 @@ def thaw(document: Mapping[str, Any]) -> tuple[Experiment, Provider, tuple[Place
         "zips": tuple(tuple(group) for group in said["zips"]),
         "exclude": tuple(_rule(rule) for rule in said["exclude"]),
         "include": tuple(said["include"]),
-        "sample": None if said["sample"] is None else Sample(**said["sample"]),
+        "sample": Sample(**said["sample"]) if said.get("sample") else None,
         "limits": Limits(**said["limits"]),
         "execution": Execution(**said["execution"]),
         "report": Layout(**said["report"]),
