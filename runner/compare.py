@@ -83,8 +83,8 @@ def edit(before: Plan, after: Plan) -> Edit:
 
 def effect(before: Plan, tried: Collection[str], after: Plan) -> Effect:
     """Return what a plan means for the cells of a run that was planned, and tried, before."""
-    had = {cell.digest for cell in before.cells()} | set(tried)
-    wanted = {cell.digest for cell in after.cells()}
+    had = {digest for _, digest in before.digests()} | set(tried)
+    wanted = {digest for _, digest in after.digests()}
     return Effect(adds=frozenset(wanted - had), keeps=frozenset(wanted & had), orphans=frozenset(had - wanted))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def count(run: str | Path) -> dict[str, int]:
     """Return how a run's cells stand now: planned, made, reused, refused, failed, unknown, pending, images."""
     folder = RunFolder(Path(run))
-    return tally((cell.digest for cell in folder.plan().cells()), gists_of(folder))
+    return tally((digest for _, digest in folder.plan().digests()), gists_of(folder))
 
 
 def tally(digests: Iterable[str], gists: Mapping[str, Gist]) -> dict[str, int]:

@@ -96,7 +96,7 @@ class Watch:
     def _read_plan(self) -> None:
         self._planned = self._written()
         self._plan = self._folder.plan()
-        self._digests = [cell.digest for cell in self._plan.cells()]
+        self._digests = [digest for _, digest in self._plan.digests()]
 
     def _written(self) -> int:
         path = self._folder.path / "plan.json"
