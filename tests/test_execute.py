@@ -322,6 +322,22 @@ def test_a_key_that_is_refused_half_way_stops_the_run_and_leaves_what_was_accept
     assert len(server.posts) == 2
 
 
+def test_what_cannot_be_asked_about_now_stays_open_and_is_not_unknown(tmp_path: Path) -> None:
+    class Away(Server):
+        def app(self) -> Starlette:
+            return Starlette(routes=[Route("/api/{route:path}", lambda _: gateway({}), methods=["POST"])])
+
+    async def settled() -> tuple[str, State]:
+        async with bench(Away([gateway]), tmp_path) as tools:
+            tools.ledger.begin(cell(5), now=1000.0, track_id="track-5")
+            kept = await settle(tools.ledger.open_attempts(), tools, in_process=False)
+            return kept, tools.ledger.standing(cell(5).digest).state
+
+    kept, state = asyncio.run(settled())
+    assert state is State.PENDING
+    assert kept.startswith("sent, and the target does not say now what became of it: HTTP 502 Bad Gateway")
+
+
 def test_what_is_kept_back_for_a_day_is_unknown(tmp_path: Path) -> None:
     server, time = Server([processing]), Time()
 
