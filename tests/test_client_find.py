@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runner.client import Client, Mailbox, Patience
+from runner.client import Client, Mailbox, Patience, WithheldError
 from runner.nouns import Concern, Queued, Ready, Refused, Request, Unknown
 from runner.pace import Clock
 from runner.server import Settings, create_app
@@ -188,7 +188,10 @@ def found(*answers: httpx.Response | Exception, age: float = 10.0, **patience: f
     async def session() -> Any:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://x") as http:
             client = Client(http, load=lambda _: b"", clock=time.clock, patience=Patience(**patience))  # type: ignore[arg-type]  # seconds
-            return await client.find(TRACK, age=age)
+            try:
+                return await client.find(TRACK, age=age)
+            except WithheldError as error:
+                return error
 
     return asyncio.run(session()), len(posts), time.seconds - 1000
 
@@ -214,7 +217,6 @@ def test_what_was_certainly_never_accepted_may_be_sent_again() -> None:
         httpx.Response(404, json={"detail": "Not Found"}),
         httpx.Response(404, text="Not Found"),
         httpx.Response(405, text="Method Not Allowed"),
-        httpx.Response(401, json={"status": "error", "message": "Invalid API key"}),
         httpx.Response(200, json={"status": "success", "id": 5, "output": ["http://x/5.png"]}),
         httpx.Response(200, json={"status": "error", "message": "Invalid API key", "track_id": TRACK}),
     ],
@@ -259,10 +261,20 @@ def test_a_server_that_comes_back_is_asked_again_and_its_memory_is_held_against_
 
 
 def test_a_server_that_stays_away_is_given_up() -> None:
-    reply, tries, seconds = found(httpx.ConnectError("refused"))
-    assert reply is None
+    withheld, tries, seconds = found(httpx.ConnectError("refused"))
+    assert str(withheld) == (
+        "sent, and the target does not say now what became of it: nothing was sent to http://x: ConnectError: refused; "
+        "the next run asks again"
+    )
     assert 3 < tries < 20
     assert seconds == pytest.approx(Patience().find)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_server_that_does_not_tell_this_key_may_tell_another(status: int) -> None:
+    withheld, tries, _ = found(httpx.Response(status, json={"status": "error", "message": "Invalid API key"}))
+    assert isinstance(withheld, WithheldError)
+    assert tries == 1
 
 
 # --- over a socket, the answer lost -------------------------------------------------------------------------------

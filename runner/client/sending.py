@@ -35,6 +35,7 @@ _NOTHING_SENT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+_ACCOUNT = (HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN)
 _LINKS = ("output", "proxy_links", "future_links")
 _STRUCK_OUT = "[key]"
 _DEEPEST = 64  # levels of an answer that are read; the contract has four
@@ -167,28 +168,41 @@ class Client:
         Args:
             track_id: what the request was sent with; nobody else must have used it.
             age: seconds since it was sent, or more.
+
+        Raises:
+            WithheldError: the target does not answer, or not to this key; another time it may tell.
         """
-        found = None
+        found = silence = None
         try:
             sent = self._clock.elapsed() - age
-            found = await self._found(track_id, sent) or await self._letter(track_id, sent)
+            try:
+                found = await self._found(track_id, sent)
+            except WithheldError as error:
+                silence = error
+            found = found or await self._letter(track_id, sent)
+            if silence and not found:
+                raise silence
             return replace(found, track_id=track_id) if self.mailbox and isinstance(found, Queued) else found
         finally:
             if self.mailbox is not None and not isinstance(found, Queued):
                 self.mailbox.forget(track_id)
 
     async def _found(self, track_id: str, sent: float) -> Queued | Ready | Refused | None:
-        """Ask the server, again where it does not answer."""
+        """Ask the server, again where it does not answer. Raises WithheldError."""
         fields, give_up = wire.question(track_id, key=self._key), self._clock.elapsed() + self._patience.find
         for tries in count():
             answer = await self._post(wire.FIND, fields, within=self._patience.fetch)
             if isinstance(answer, _Heard) and wire.repeats(answer.payload, track_id):
                 age = self._clock.elapsed() - sent  # by now: the server's memory is measured by now, too
                 return wire.found(answer.status, answer.headers, answer.payload, age=age, now=self._clock.now())
-            left = give_up - self._clock.elapsed()
-            if not _passing(self._judge(answer)) or left <= 0:
-                return None
+            left, reply = give_up - self._clock.elapsed(), self._judge(answer)
+            if not _passing(reply):
+                break
+            if left <= 0:
+                raise _unanswered(reply)
             await self._clock.sleep(min(left, self._pause(tries)))
+        if isinstance(reply, Refused) and reply.status in _ACCOUNT:
+            raise _unanswered(reply)
         return None
 
     async def _letter(self, track_id: str, sent: float) -> Queued | Ready | Refused | None:
@@ -419,6 +433,11 @@ def _given_up(queued: Queued, links: tuple[str, ...], last: Reply) -> Ready | Un
             raise WithheldError(f"{accepted} not given out now: {message}; the next run asks for it again")
         case _:
             return Unknown(message=f"{accepted} not ready when the time to wait was over")
+
+
+def _unanswered(reply: Reply) -> WithheldError:
+    said = reply.message if isinstance(reply, Refused | Unknown) else "no answer"
+    return WithheldError(f"sent, and the target does not say now what became of it: {said}; the next run asks again")
 
 
 def _absolute(where: str, path: str) -> httpx.URL:
