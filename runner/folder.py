@@ -55,9 +55,14 @@ class RunFolder:
     def freeze(self, plan: Plan, manifest: Mapping[str, Any]) -> None:
         """Write the plan, the experiment as given and the manifest; each whole or not at all, before anything is sent.
 
-        What the manifest said of an earlier session is kept: its pictures were made with what it names.
+        What the manifest said of an earlier session is kept: its pictures were made with what it names. One that is
+        damaged is kept beside the new one, as manifest.damaged.json.
         """
-        before = self.manifest()
+        try:
+            before = self.manifest()
+        except RunFolderError:
+            (self.path / "manifest.json").replace(self.path / "manifest.damaged.json")
+            before = {}
         earlier = [*before.pop("earlier", []), *([before] if before else [])]
         if plan.experiment.source:
             write_whole(self.path / "experiment.yaml", plan.experiment.source.encode())

@@ -102,11 +102,14 @@ class Vault:
             return False
         if digest_bytes(data) != picture.sha256:
             return False
-        changed.update(share_whole(earlier.run / place, self.run / place))
         if (earlier.run / small).is_file():
             changed.update(share_whole(earlier.run / small, self.run / small))
         else:
-            write_whole(self.run / small, thumbnail(upright(decode(data)[0])))
+            try:
+                write_whole(self.run / small, thumbnail(upright(decode(data)[0])))
+            except ImageError:
+                return False
+        changed.update(share_whole(earlier.run / place, self.run / place))
         return True
 
     def keep_input(self, path: Path, sha256: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from test_client import KEY, READY, REQUEST, SUCCESS, Script, Time, load, png, talk, wait
 
 from runner.carrier import Carrier
-from runner.client import Client, DownloadError, Patience, sending
+from runner.client import Client, DownloadError, Patience, WithheldError, sending
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Unknown
 
 LINK = "http://target/images/12-0.png"
@@ -176,17 +176,27 @@ def test_base64_with_and_without_a_data_scheme_is_the_same_image() -> None:
     ) == (png(), png())
 
 
-def test_a_link_to_a_port_that_does_not_exist_is_a_download_that_fails() -> None:
-    async def session() -> str:
-        async with httpx.AsyncClient(transport=Carrier()) as http:
-            client = Client(http, load=load, patience=Patience(link=0.0))
-            with pytest.raises(DownloadError) as caught:
-                await client.download(Ready(remote_id="12", outputs=("http://127.0.0.1:99999999/12.png",)))
-            return str(caught.value)
+NOWHERE = ("http://127.0.0.1:99999999/", "http://127.0.0.1:-1/", "http://xn--/", "http://127.0.0.1:1/?\ud800")
 
-    assert asyncio.run(session()) == (
-        "http://127.0.0.1:99999999/12.png: UnsupportedProtocol: port 99999999: at most 65535 is a port"
-    )
+
+@pytest.mark.parametrize("link", NOWHERE, ids=ascii)
+def test_an_address_that_is_none_is_a_download_that_fails_and_no_more(link: str) -> None:
+    async def session() -> None:
+        async with httpx.AsyncClient(transport=Carrier(), base_url="http://127.0.0.1:1/api") as http:
+            client = Client(http, load=load, patience=Patience(link=0.0))
+            with pytest.raises(DownloadError):
+                await client.download(Ready(remote_id="12", outputs=(link,)))
+            with pytest.raises(WithheldError):
+                await client.wait(Queued(remote_id="12", fetch_result=link), deadline=0.0)
+
+    asyncio.run(session())
+
+
+@pytest.mark.parametrize("link", NOWHERE[:3])
+def test_a_redirect_to_an_address_that_is_none_is_an_answer_like_any_other_redirect(link: str) -> None:
+    reply = sent_to(Liar(f"302 Found\r\nLocation: {link}", b""))
+
+    assert isinstance(reply, Refused | Unknown)
 
 
 def test_a_key_that_comes_back_under_the_name_of_a_link_is_struck_out_where_no_link_belongs() -> None:

@@ -290,3 +290,12 @@ def test_what_would_have_a_run_send_nothing_for_ever_asks_nothing_of_it(tmp_path
 def test_a_wish_to_send_nothing_is_refused(wish: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"sends nothing; give|is none; give"):
         Wish(**wish)  # type: ignore[arg-type]  # the names are the fields'
+
+
+def test_a_damaged_manifest_is_kept_aside_and_does_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    folder.freeze(make(experiment(axis("seed", 1)), PROVIDER), {"plan": "x"})
+
+    assert folder.manifest() == {"plan": "x"}
+    assert (tmp_path / "manifest.damaged.json").read_text() == "{"

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import RunFolderError
-from runner.ledger import LEDGER_VERSION, PENDING, Gist, Ledger, OpenAttempt, Standing, request_from
+from runner.ledger import LEDGER_VERSION, PENDING, Gist, Ledger, OpenAttempt, Standing, opening, request_from
 from runner.ledger.opening import MIGRATIONS
 from runner.ledger.rows import LARGEST_SEED, request_text
 from runner.nouns import (
@@ -743,3 +743,18 @@ def test_what_was_spent_counts_each_send_and_every_image_that_may_have_to_be_pai
 
 def test_nothing_is_spent_before_the_first_send(ledger: Ledger) -> None:
     assert ledger.spent() == Spent(requests=0, images=0)
+
+
+def test_a_ledger_that_another_program_has_locked_is_waited_for_and_then_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "PATIENCE", 0.0)
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RunFolderError) as caught:
+            ledger.begin(CELL, now=1.0)
+    assert str(caught.value) == (
+        f"{path}: database is locked: another program, such as one that shows databases, has had it locked for 0 s; "
+        "end that program and run again, what the target accepted is asked for then"
+    )

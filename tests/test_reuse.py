@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from commands import record, sweep
 
+from runner.canon import digest_bytes
 from runner.folder import RunFolder
 from runner.ledger import LEDGER_VERSION, Ledger
 from runner.nouns import Unknown
 from runner.plan import Plan
 from runner.reuse import Places, Shelf, reuse
+from runner.vault import image_path
 from runner.verbs import load, prepare
 
 FILE = """
@@ -163,6 +165,23 @@ def test_a_missing_thumbnail_is_made_from_the_picture() -> None:
     assert Path("runs/second", *lost.parts[2:]).read_bytes() == thumbnail
 
 
+def test_what_a_strangers_run_calls_a_picture_and_is_none_is_made_again_and_said() -> None:
+    run("runs/first", sent=6)
+    text, sha256 = b"no picture", digest_bytes(b"no picture")
+    with sqlite3.connect("runs/first/ledger.sqlite") as ledger:
+        ledger.execute("DROP TRIGGER pictures_are_final")
+        ledger.execute("UPDATE pictures SET sha256 = ? WHERE attempt = 1", (sha256,))
+    place = Path("runs/first", image_path(sha256))
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(text)
+
+    done = sweep("run", "cats.yaml", "--out", "runs/second")
+
+    assert done.err == "runs/first: pictures of 1 cell are damaged or missing there, and are not reused\n"
+    assert "(5 reused from earlier runs). 1 requests sent" in done.out
+    assert not Path("runs/second", image_path(sha256)).exists()
+
+
 def test_what_a_strangers_ledger_says_is_never_a_path() -> None:
     run("runs/first", sent=6)
     for picture in list(Path("runs/first/images").rglob("*.png")):
@@ -214,13 +233,17 @@ def test_a_process_that_ends_between_the_pictures_and_their_rows_leaves_orphans_
             f"runs/first/ledger.sqlite: the ledger has version {LEDGER_VERSION + 1}",
         ),
         ("DROP TABLE pictures", "runs/first/ledger.sqlite: no such table: pictures"),
+        (
+            "DROP TRIGGER finished_is_final; UPDATE attempts SET answer = '[1]'",
+            "runs/first/ledger.sqlite: an answer is a JSON object, and not [1]",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_read_is_passed_over_with_one_line(spoil: str, said: str) -> None:
     run("runs/first", sent=6)
     with sqlite3.connect("runs/first/ledger.sqlite") as database:
         database.execute("PRAGMA foreign_keys = OFF")
-        database.execute(spoil)
+        database.executescript(spoil)
 
     done = sweep("run", "cats.yaml", "--out", "runs/second", "--json")
 

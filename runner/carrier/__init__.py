@@ -154,8 +154,8 @@ def _origin(url: httpx.URL) -> _Origin:
     if url.scheme not in _PORTS or not url.host:
         raise httpx.UnsupportedProtocol(f"{url.scheme or 'no scheme'!r}: http and https with a host are carried")
     port = url.port or _PORTS[url.scheme]
-    if port > LARGEST_PORT:
-        raise httpx.UnsupportedProtocol(f"port {port}: at most {LARGEST_PORT} is a port")
+    if not 0 < port <= LARGEST_PORT:
+        raise httpx.UnsupportedProtocol(f"port {port}: 1 to {LARGEST_PORT} are ports")
     return url.scheme, url.raw_host.decode("ascii"), port
 
 

@@ -9,6 +9,9 @@ import httpx
 
 from runner.errors import SweepError
 
+UNREADABLE = (httpx.InvalidURL, UnicodeError)
+"""What httpx raises for an address that is none, the second for some names of hosts and for half of a surrogate pair."""
+
 REDIRECTS = 5
 """How many redirects a link may take."""
 
@@ -52,6 +55,8 @@ async def read_link(http: httpx.AsyncClient, link: str, *, largest: int, within:
         raise DownloadError(f"{_shown(url)}: not read within {within:g} s", passing=True) from error
     except httpx.RequestError as error:
         raise DownloadError(f"{_shown(url)}: {described(error)}", passing=True) from error
+    except UNREADABLE as error:
+        raise DownloadError(f"{_shown(url)}: it leads to an address that is none: {described(error)}") from error
     raise DownloadError(f"{_shown(url)}: more than {REDIRECTS} redirects")
 
 
@@ -83,9 +88,10 @@ async def read_whole(response: httpx.Response, largest: int) -> bytes:
 def _web_address(link: str) -> httpx.URL:
     try:
         url = httpx.URL(link)
-    except httpx.InvalidURL as error:
-        raise DownloadError(f"{link[:200]!r} is no link: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
+        host = url.host
+    except UNREADABLE as error:
+        raise DownloadError(f"{link[:200]!a} is no link: {error}") from error
+    if url.scheme not in ("http", "https") or not host:
         raise DownloadError(f"{link[:200]!r} is no http or https link")
     return url
 

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import httpx
 
 from runner import wire
-from runner.client.links import ENCODINGS, DownloadError, described, read_link, read_whole
+from runner.client.links import ENCODINGS, UNREADABLE, DownloadError, described, read_link, read_whole
 from runner.client.mailbox import Mailbox
 from runner.errors import TargetError
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Request, Unknown
@@ -339,7 +339,7 @@ class Client:
             return Refused(concern=Concern.LATER, message=self._without_key(message))
         except TimeoutError:
             return Unknown(message=f"no answer from {self._where} within {within:g} s; it may have been made")
-        except (httpx.RequestError, DownloadError) as error:
+        except (httpx.RequestError, DownloadError, *UNREADABLE) as error:
             message = f"no whole answer from {self._where}: {described(error)}; it may have been made"
             return Unknown(message=self._without_key(message))
         return _Heard(response.status_code, response.headers, self._scrubbed(_parsed(data)))
@@ -453,9 +453,10 @@ def _is_flat(links: object) -> bool:
 def _origin(link: str) -> tuple[str, str, int | None] | None:
     try:
         url = httpx.URL(link)
-    except httpx.InvalidURL:
+        host = url.host
+    except UNREADABLE:
         return None
-    return (url.scheme, url.host, url.port)
+    return (url.scheme, host, url.port)
 
 
 def _parsed(data: bytes) -> object:

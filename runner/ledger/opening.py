@@ -9,6 +9,9 @@ from runner.errors import RunFolderError
 
 LEDGER_VERSION = 2
 
+PATIENCE = 30.0
+"""Seconds to wait for another program that has the file locked: answers that cannot be recorded are lost."""
+
 SCHEMA = """
 CREATE TABLE cells (
     digest TEXT PRIMARY KEY,
@@ -90,6 +93,11 @@ def in_words(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
             raise damaged(path, error) from error  # a table that is not there, a text that is no UTF-8
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # of any more exact kind
+            raise RunFolderError(
+                f"{path}: {error}: another program, such as one that shows databases, has had it locked for "
+                f"{PATIENCE:g} s; end that program and run again, what the target accepted is asked for then"
+            ) from error
         if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_DBMOVED:
             raise RunFolderError(
                 f"{path}: the file was moved or deleted while it was written to; a run needs it in its place: "
@@ -155,7 +163,7 @@ def close_ledger(database: sqlite3.Connection) -> None:
 
 def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     address = path.resolve().as_uri() + ("?mode=ro" if readonly else "")
-    return _configured(sqlite3.connect(address, uri=True, check_same_thread=False))
+    return _configured(sqlite3.connect(address, uri=True, timeout=PATIENCE, check_same_thread=False))
 
 
 def _configured(database: sqlite3.Connection) -> sqlite3.Connection:

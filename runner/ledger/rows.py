@@ -127,10 +127,18 @@ def standing_of(rows: list[sqlite3.Row], pictures: Mapping[int, tuple[Picture, .
         concern=Concern(row["concern"]) if row["concern"] else None,
         seconds=row["seconds"],
         seed=row["seed"],
-        answer=json.loads(row["answer"], parse_constant=str),  # NaN from a server is the text NaN, which JSON can say
+        answer=_answer(row["answer"]),
         pictures=pictures.get(row["id"], ()),
         reused_from=row["reused_from"] or "",
     )
+
+
+def _answer(text: str) -> dict[str, object]:
+    """Return what a server said, as it was recorded. Raises ValueError where that is no JSON object."""
+    said = json.loads(text, parse_constant=str)  # NaN from a server is the text NaN, which JSON can say
+    if not isinstance(said, dict):
+        raise ValueError(f"an answer is a JSON object, and not {text[:40]}")  # noqa: TRY004  # the file is wrong, not the caller
+    return said
 
 
 @cache
