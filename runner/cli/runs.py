@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.app import app
+from runner.cli.ending import tell
 from runner.cli.experiments import File, Json, NoReuse, Overrides, Reuse, Target, places
 from runner.cli.sending import ask, exit_code, spending, watched
 from runner.cli.words import complain, say, say_json, say_table
@@ -207,7 +208,7 @@ def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:
     if json:
         say_json(_facts(result))
     else:
-        _tell(result)
+        tell(result)
         _tell_of_key(result, plan)
     if show:
         webbrowser.open(result.report.resolve().as_uri())
@@ -220,7 +221,7 @@ def _tell_of_nothing(run: Path, states: str, *, json: bool) -> None:
     from runner.verbs import count
 
     if json:
-        say_json({"run": str(run), **count(run), "sent": 0, "report": str(RunFolder(run).report)})
+        say_json({"run": str(run), **count(run), "sent": 0, "stopped": "", "report": str(RunFolder(run).report)})
     else:
         say(f"{run}: nothing to retry, no cell is {states}")
 
@@ -231,22 +232,9 @@ def _facts(result: "Result") -> dict[str, object]:
         "run": str(result.run),
         **{name: result.counts[name] for name in names},
         "sent": result.sent,
+        "stopped": result.stop.reason,
         "report": str(result.report),
     }
-
-
-def _tell(result: "Result") -> None:
-    from runner.execute import Cause
-
-    counts = result.counts
-    parts = [f"{counts[name]} {name}" for name in ("made", "refused", "failed", "unknown", "pending") if counts[name]]
-    if counts["reused"]:
-        parts[0] += f" ({counts['reused']} reused from earlier runs)"
-    say(f"{counts['planned']} cells: {', '.join(parts)}. {result.sent} requests sent, {counts['images']} images.")
-    if result.stop.reason:
-        by_limit = result.stop.cause is Cause.LIMIT  # whose reason is a sentence of its own
-        complain(result.stop.reason if by_limit else f"stopped: {result.stop.reason}")
-    say(str(result.report))
 
 
 def _tell_of_key(result: "Result", plan: "Plan") -> None:
