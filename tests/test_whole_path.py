@@ -230,6 +230,18 @@ def test_a_summary_of_two_axes_keeps_names_whole_in_a_narrow_window(small: Path,
     assert [" ".join(row.split()[:-2]) for row in rows if row.strip()] == named
 
 
+def test_a_summary_for_programs_is_one_value_by_each_axis_or_the_rows_of_some(small: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    swept(small, "--out", run, cwd=tmp_path)
+    each = json.loads(sweep("summary", run, "--json", cwd=tmp_path).stdout)
+    assert {axis: [row["made"] for row in rows] for axis, rows in each.items()} == {
+        "scheduler": [6, 6],
+        "guidance_scale": [4, 4, 4],
+        "subject": [6, 6],
+    }
+    assert json.loads(sweep("summary", run, "--by", "scheduler", "--json", cwd=tmp_path).stdout) == each["scheduler"]
+
+
 def test_a_first_try_without_the_servers_key_ends_with_exit_4_and_says_how_to_name_one(
     small: Path, tmp_path: Path
 ) -> None:
@@ -286,6 +298,11 @@ def test_the_starter_that_init_writes_can_be_planned(tmp_path: Path) -> None:
     done = sweep("plan", "cats.yaml", "--target", "sketch", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["cells"] == 36
     assert sweep("init", "cats", cwd=tmp_path).returncode == 2
+    assert sweep("init", "cats.yaml", cwd=tmp_path).returncode == 2
+    for name in ("", "my cats", "../cats"):
+        assert sweep("init", name, cwd=tmp_path).stderr == (
+            f"init: {name!r} is not a plain name; letters, digits, - and _ are allowed: try my-experiment\n"
+        )
 
 
 def test_help_imports_neither_pandas_nor_torch(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import sys
 import webbrowser
 from dataclasses import replace
 from enum import StrEnum
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,8 @@ def run(  # one parameter a flag
     from runner.cli.only import parse_only
     from runner.verbs import Choice, prepare
 
+    if fresh and reuse:
+        raise InputError(f"--reuse {reuse[0]}: with --fresh every cell is made anew; leave one of the two flags out")
     hook = _webhook(webhook, webhook_listen)
     plan = prepare(file, overrides or (), target=target)
     folder = out or Path("runs") / plan.experiment.name
@@ -140,17 +143,22 @@ def summary(
     by: Annotated[str, typer.Option("--by", metavar="AXIS,…", help="Columns to group by, comma-separated.")] = "",
     json: Json = False,
 ) -> None:
-    """Count outcomes and time for each value of an axis, or of several together."""
+    """Count outcomes and time for each value of an axis, or of several together.
+
+    With --json: the rows of --by, or without it an object that holds the rows of each axis.
+    """
     from runner.verbs import axes_of, summarise
 
-    for names in [by.split(",")] if by else [[name] for name in axes_of(run)]:
-        table = summarise(run, [name.strip() for name in names]).reset_index()
-        if json:
-            sys.stdout.write(table.to_json(orient="records") + "\n")
-        else:
-            rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
-            say_table(" × ".join(names), [str(column) for column in table.columns], rows)
-            say("")
+    groups = [[name.strip() for name in by.split(",")]] if by else [[name] for name in axes_of(run)]
+    tables = {" × ".join(names): summarise(run, names).reset_index() for names in groups}
+    if json:
+        facts = {title: loads(table.to_json(orient="records")) for title, table in tables.items()}  # its NaN is null
+        say_json(next(iter(facts.values())) if by else facts)
+        return
+    for title, table in tables.items():
+        rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+        say_table(title, [str(column) for column in table.columns], rows)
+        say("")
 
 
 @app.command()
