@@ -176,3 +176,10 @@ def test_what_the_run_has_spent_counts_towards_its_limits() -> None:
     assert found().stops == ""
     measured("runs/cats", 1.0, 1.0, 1.0)
     assert found().stops == "limits.requests 12 stops it after 9 of 10 requests"
+
+
+def test_a_run_that_has_passed_its_limit_and_owes_nothing_is_stopped_by_none() -> None:
+    write()
+    sweep("run", "cats.yaml")
+    write(more="limits: {requests: 3}")
+    assert (found().requests, found().stops) == (0, "")

@@ -313,3 +313,11 @@ def test_plan_counts_what_earlier_runs_made_as_nothing_to_send() -> None:
     assert (facts["made"], facts["made_elsewhere"], facts["requests"], facts["cost"]) == (0, 6, 0, 0.0)
     assert "already made elsewhere" in sweep(*words).out
     assert sweep(*words, "--no-reuse", "--json").facts["requests"] == 6
+
+
+def test_to_reuse_and_to_make_anew_is_a_mistake() -> None:
+    done = sweep("run", "cats.yaml", "--reuse", "nowhere", "--fresh")
+    assert (done.code, done.err) == (
+        2,
+        "--reuse nowhere: with --fresh every cell is made anew; leave one of the two flags out\n",
+    )

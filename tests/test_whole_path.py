@@ -95,6 +95,7 @@ def test_a_run_ends_with_one_json_object_that_counts_its_cells(small: Path, tmp_
         "pending": 0,
         "images": 12,
         "sent": 12,
+        "stopped": "",
         "report": str(tmp_path / "run" / "report" / "index.html"),
     }
     assert len(images(tmp_path / "run")) == 12
@@ -214,7 +215,8 @@ def test_a_limit_stops_the_run_with_exit_3_and_the_page_says_partial(small: Path
     run = tmp_path / "run"
     done = sweep("run", small, "--out", run, "--limit", "5", cwd=tmp_path)
     assert done.returncode == 3
-    assert done.stderr == "stopped by the limit of 5 requests\n"
+    first, then = done.stderr.splitlines()
+    assert (first, then.partition(";")[0]) == ("stopped by the limit of 5 requests", "run again to go on")
     assert "PARTIAL: 7 of 12 cells are not made yet" in (run / "report" / "index.html").read_text()
 
 
@@ -228,6 +230,18 @@ def test_a_summary_of_two_axes_keeps_names_whole_in_a_narrow_window(small: Path,
     assert [" ".join(row.split()[:-2]) for row in rows if row.strip()] == named
 
 
+def test_a_summary_for_programs_is_one_value_by_each_axis_or_the_rows_of_some(small: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    swept(small, "--out", run, cwd=tmp_path)
+    each = json.loads(sweep("summary", run, "--json", cwd=tmp_path).stdout)
+    assert {axis: [row["made"] for row in rows] for axis, rows in each.items()} == {
+        "scheduler": [6, 6],
+        "guidance_scale": [4, 4, 4],
+        "subject": [6, 6],
+    }
+    assert json.loads(sweep("summary", run, "--by", "scheduler", "--json", cwd=tmp_path).stdout) == each["scheduler"]
+
+
 def test_a_first_try_without_the_servers_key_ends_with_exit_4_and_says_how_to_name_one(
     small: Path, tmp_path: Path
 ) -> None:
@@ -239,7 +253,10 @@ def test_a_first_try_without_the_servers_key_ends_with_exit_4_and_says_how_to_na
     url, done = asyncio.run(trying())
     hint = f"no key was sent to {url}; name the variable that holds it in the file: "
     named = f'target: {{url: "{url}", key: "${{env:NAME}}"}}'
-    assert (done.returncode, done.stderr) == (4, f"stopped: Invalid API key\n{hint}{named}\n")
+    assert (done.returncode, done.stderr) == (
+        4,
+        f"stopped: Invalid API key\nrun again when that has changed: what is made stays made\n{hint}{named}\n",
+    )
 
 
 def test_only_sends_the_cells_that_a_rule_names(small: Path, tmp_path: Path) -> None:
@@ -281,6 +298,11 @@ def test_the_starter_that_init_writes_can_be_planned(tmp_path: Path) -> None:
     done = sweep("plan", "cats.yaml", "--target", "sketch", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["cells"] == 36
     assert sweep("init", "cats", cwd=tmp_path).returncode == 2
+    assert sweep("init", "cats.yaml", cwd=tmp_path).returncode == 2
+    for name in ("", "my cats", "../cats"):
+        assert sweep("init", name, cwd=tmp_path).stderr == (
+            f"init: {name!r} is not a plain name; letters, digits, - and _ are allowed: try my-experiment\n"
+        )
 
 
 def test_help_imports_neither_pandas_nor_torch(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Commands about experiment files: init, validate, plan, schema."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -50,8 +51,9 @@ def init(
     name: Annotated[str, typer.Argument(help="Name of the experiment.", metavar="[NAME]")] = "experiment",
 ) -> None:
     """Write NAME.yaml, a commented starter that runs as it is."""
+    name = name.removesuffix(".yaml")
     path = Path(f"{name}.yaml")
-    if Path(name).name != name or name.startswith("."):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
         raise InputError(f"init: {name!r} is not a plain name; letters, digits, - and _ are allowed: try my-experiment")
     if path.exists():
         raise InputError(f"{path}: it exists already; choose another name: sweep init {name}-2")

@@ -4,12 +4,14 @@ import sys
 import webbrowser
 from dataclasses import replace
 from enum import StrEnum
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runner.cli.app import app
+from runner.cli.ending import tell
 from runner.cli.experiments import File, Json, NoReuse, Overrides, Reuse, Target, places
 from runner.cli.sending import ask, exit_code, spending, watched
 from runner.cli.words import complain, say, say_json, say_table
@@ -72,6 +74,8 @@ def run(  # one parameter a flag
     from runner.cli.only import parse_only
     from runner.verbs import Choice, prepare
 
+    if fresh and reuse:
+        raise InputError(f"--reuse {reuse[0]}: with --fresh every cell is made anew; leave one of the two flags out")
     hook = _webhook(webhook, webhook_listen)
     plan = prepare(file, overrides or (), target=target)
     folder = out or Path("runs") / plan.experiment.name
@@ -139,17 +143,22 @@ def summary(
     by: Annotated[str, typer.Option("--by", metavar="AXIS,…", help="Columns to group by, comma-separated.")] = "",
     json: Json = False,
 ) -> None:
-    """Count outcomes and time for each value of an axis, or of several together."""
+    """Count outcomes and time for each value of an axis, or of several together.
+
+    With --json: the rows of --by, or without it an object that holds the rows of each axis.
+    """
     from runner.verbs import axes_of, summarise
 
-    for names in [by.split(",")] if by else [[name] for name in axes_of(run)]:
-        table = summarise(run, [name.strip() for name in names]).reset_index()
-        if json:
-            sys.stdout.write(table.to_json(orient="records") + "\n")
-        else:
-            rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
-            say_table(" × ".join(names), [str(column) for column in table.columns], rows)
-            say("")
+    groups = [[name.strip() for name in by.split(",")]] if by else [[name] for name in axes_of(run)]
+    tables = {" × ".join(names): summarise(run, names).reset_index() for names in groups}
+    if json:
+        facts = {title: loads(table.to_json(orient="records")) for title, table in tables.items()}  # its NaN is null
+        say_json(next(iter(facts.values())) if by else facts)
+        return
+    for title, table in tables.items():
+        rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
+        say_table(title, [str(column) for column in table.columns], rows)
+        say("")
 
 
 @app.command()
@@ -207,7 +216,7 @@ def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:
     if json:
         say_json(_facts(result))
     else:
-        _tell(result)
+        tell(result)
         _tell_of_key(result, plan)
     if show:
         webbrowser.open(result.report.resolve().as_uri())
@@ -220,7 +229,7 @@ def _tell_of_nothing(run: Path, states: str, *, json: bool) -> None:
     from runner.verbs import count
 
     if json:
-        say_json({"run": str(run), **count(run), "sent": 0, "report": str(RunFolder(run).report)})
+        say_json({"run": str(run), **count(run), "sent": 0, "stopped": "", "report": str(RunFolder(run).report)})
     else:
         say(f"{run}: nothing to retry, no cell is {states}")
 
@@ -231,22 +240,9 @@ def _facts(result: "Result") -> dict[str, object]:
         "run": str(result.run),
         **{name: result.counts[name] for name in names},
         "sent": result.sent,
+        "stopped": result.stop.reason,
         "report": str(result.report),
     }
-
-
-def _tell(result: "Result") -> None:
-    from runner.execute import Cause
-
-    counts = result.counts
-    parts = [f"{counts[name]} {name}" for name in ("made", "refused", "failed", "unknown", "pending") if counts[name]]
-    if counts["reused"]:
-        parts[0] += f" ({counts['reused']} reused from earlier runs)"
-    say(f"{counts['planned']} cells: {', '.join(parts)}. {result.sent} requests sent, {counts['images']} images.")
-    if result.stop.reason:
-        by_limit = result.stop.cause is Cause.LIMIT  # whose reason is a sentence of its own
-        complain(result.stop.reason if by_limit else f"stopped: {result.stop.reason}")
-    say(str(result.report))
 
 
 def _tell_of_key(result: "Result", plan: "Plan") -> None:

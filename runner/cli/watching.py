@@ -54,7 +54,7 @@ def _watch(run: Run, *, json: bool) -> None:
         with Live(console=output, auto_refresh=False) as live:
             follow(
                 run,
-                lambda found: live.update(Text("\n".join([line(found), *lines(found)])), refresh=True),
+                lambda found: live.update(_screen(found), refresh=True),
                 now=time.time,
                 sleep=time.sleep,
             )
@@ -75,11 +75,20 @@ def changed(show: "Callable[[Status], None]") -> "Callable[[Status], None]":
 
 def line(found: "Status") -> str:
     """Return a status in one line: how much is done, and how it goes on."""
+    pace = [f"at most {found.pace.concurrency} at once"] if found.busy and found.pace else []
+    told = ", ".join([_done(found), *_speed(found), *pace])
+    return f"{told}{f'. {found.partial}' if found.partial else ''}"
+
+
+def _done(found: "Status") -> str:
     counts = found.counts
     states = [f"{counts[name]} {name}" for name in ("made", "refused", "failed", "unknown", "pending") if counts[name]]
-    pace = [f"at most {found.pace.concurrency} at once"] if found.busy and found.pace else []
-    told = ", ".join([f"{', '.join(states)} of {counts['planned']} cells", *_speed(found), *pace])
-    return f"{found.run}: {told}{f'. {found.partial}' if found.partial else ''}"
+    return f"{found.run}: {', '.join(states)} of {counts['planned']} cells"
+
+
+def _screen(found: "Status") -> Text:
+    """Return what a terminal shows, in lines that break rather than run off its edge."""
+    return Text("\n".join([_done(found), *lines(found)]), no_wrap=False, overflow="fold")
 
 
 def lines(found: "Status") -> Iterator[str]:

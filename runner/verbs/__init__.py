@@ -12,7 +12,7 @@ reading     what a run folder holds: counts, table, page
 What needs pandas is imported where it is used: checking and planning a file should not wait for it.
 """
 
-from runner.verbs.choosing import Choice
+from runner.verbs.choosing import Choice, means
 from runner.verbs.comparing import Revision, differ, revise
 from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.pacing import pace
@@ -39,6 +39,7 @@ __all__ = [
     "exported",
     "follow",
     "load",
+    "means",
     "pace",
     "prepare",
     "render",

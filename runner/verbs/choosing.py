@@ -99,6 +99,11 @@ def _state(gist: Gist | None) -> State:
     return gist.state if gist else State.PENDING
 
 
+def means(plan: Plan, rule: Rule) -> bool:
+    """Return whether a rule over axes and parameters holds for any cell."""
+    return any(_chosen(cell, rule) for cell in plan.cells())
+
+
 def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:
     """Yield what an earlier process left open at this plan's target: another one knows nothing about it."""
     for attempt in ledger.open_attempts():

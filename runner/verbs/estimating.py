@@ -166,6 +166,8 @@ def _time(plan: Plan, bill: _Bill, folder: RunFolder, choice: Choice) -> Forecas
 
 def _stops(plan: Plan, bill: _Bill, spent: Spent, time: Forecast) -> str:
     """Say which limit stops the run first, if each request is made at first asking."""
+    if not bill.requests:
+        return ""
     limits, fits = plan.experiment.limits, dict(bill.fits)
     if limits.requests is not None and limits.requests - spent.requests < bill.requests:
         fits[f"limits.requests {limits.requests}"] = max(0, limits.requests - spent.requests)
