@@ -178,7 +178,7 @@ def test_what_a_strangers_run_calls_a_picture_and_is_none_is_made_again_and_said
     done = sweep("run", "cats.yaml", "--out", "runs/second")
 
     assert done.err == "runs/first: pictures of 1 cell are damaged or missing there, and are not reused\n"
-    assert "(5 reused from earlier runs). 1 requests sent" in done.out
+    assert "(5 reused from earlier runs). 1 request sent" in done.out
     assert not Path("runs/second", image_path(sha256)).exists()
 
 
