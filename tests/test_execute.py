@@ -20,11 +20,11 @@ from starlette.routing import Route
 
 from runner.client import Client
 from runner.errors import RunFolderError
-from runner.execute import Bench, Cause, Event, Step, Stop, execute, settle
+from runner.execute import Bench, Cause, Event, Step, Stop, ask_again, execute, settle
 from runner.execute.settling import KEPT_OPEN, SHORTEST_PATIENCE
 from runner.execute.sweeping import DELIVERING, WISH_SECONDS
 from runner.ledger import Ledger
-from runner.nouns import Cell, Execution, Limits, Queued, Request, State, Wish
+from runner.nouns import Cell, Execution, Limits, Queued, Request, State, Unknown, Wish
 from runner.pace import Budget, Clock
 from runner.vault import Vault
 
@@ -320,6 +320,32 @@ def test_a_key_that_is_refused_half_way_stops_the_run_and_leaves_what_was_accept
 
     assert asyncio.run(settled()) == (stop.reason, 2, {State.MADE})
     assert len(server.posts) == 2
+
+
+def test_a_stop_while_unknown_outcomes_are_asked_about_once_more_ends_that_at_once(tmp_path: Path) -> None:
+    stop = Stop()
+
+    class Endless(Server):
+        def app(self) -> Starlette:
+            return Starlette(routes=[Route("/api/{route:path}", self.say, methods=["POST"])])
+
+        async def say(self, asked: HttpRequest) -> Response:
+            self.fetches += 1
+            if self.fetches == 2:
+                stop.because(Cause.USER, "interrupted")
+            said = await asked.json()
+            return JSONResponse({"status": "processing", "id": 5, "track_id": said.get("track_id"), "output": []})
+
+    server = Endless([processing])
+
+    async def asked() -> int:
+        async with bench(server, tmp_path) as tools:
+            attempt = tools.ledger.begin(cell(5), now=1000.0, track_id="track-5")
+            tools.ledger.finish(attempt, Unknown(message="lost"), now=1000.0)
+            await ask_again(tools.ledger.unanswered(), tools, stop)
+            return len(tools.ledger.open_attempts())
+
+    assert (asyncio.run(asked()), server.fetches) == (1, 2)
 
 
 def test_what_cannot_be_asked_about_now_stays_open_and_is_not_unknown(tmp_path: Path) -> None:

@@ -90,10 +90,9 @@ async def _close(attempt: OpenAttempt, bench: Bench, both: Writers, *, in_proces
         reason = "the run was interrupted, and the server in its process with it"
         await record.abandon(attempt.id, reason, now=bench.clock.now())
         return ""
-    age = max(0.0, bench.clock.now() - attempt.begun)
-    patience = max(SHORTEST_PATIENCE, FETCH_PATIENCE - age)
+    age = _age(attempt, bench)
     try:
-        ended = await follow(await _reply(attempt, bench), attempt.id, bench, record, patience=patience)
+        ended = await follow(await _reply(attempt, bench), attempt.id, bench, record, patience=_patience(age))
     except WithheldError as error:
         if age < KEPT_OPEN:
             return str(error)
@@ -116,15 +115,32 @@ async def _reply(attempt: OpenAttempt, bench: Bench) -> Reply:
     )
 
 
+def _age(attempt: OpenAttempt, bench: Bench) -> float:
+    return max(0.0, bench.clock.now() - attempt.begun)
+
+
+def _patience(age: float) -> float:
+    """Return the seconds to wait for what is so old: an hour in all, and some at least."""
+    return max(SHORTEST_PATIENCE, FETCH_PATIENCE - age)
+
+
 async def ask_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop) -> None:
     """Ask once more about requests that ended as unknown; what the target knows by now is a new attempt beside the old.
 
-    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one.
+    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one. A stop ends it at once.
     """
-    async with writers(bench) as both:
-        for attempt in sorted(attempts, key=lambda attempt: attempt.begun, reverse=True):
-            if stop or not await _asked_again(attempt, bench, both):
-                return
+    try:
+        async with writers(bench) as both, asyncio.TaskGroup() as group:
+            asking = group.create_task(_ask_in_turn(attempts, bench, both, stop))
+            stop.tell(asking.cancel)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+
+
+async def _ask_in_turn(attempts: Sequence[OpenAttempt], bench: Bench, both: Writers, stop: Stop) -> None:
+    for attempt in sorted(attempts, key=lambda attempt: attempt.begun, reverse=True):
+        if stop or not await _asked_again(attempt, bench, both):
+            return
 
 
 async def _asked_again(attempt: OpenAttempt, bench: Bench, both: Writers) -> bool:
@@ -135,7 +151,7 @@ async def _asked_again(attempt: OpenAttempt, bench: Bench, both: Writers) -> boo
             return reply is not None
         cell = Cell(digest=attempt.cell, coordinates={}, request=attempt.request)
         number = await both.record.begin(cell, now=bench.clock.now(), track_id=attempt.track_id)
-        ended = await follow(reply, number, bench, both.record)
+        ended = await follow(reply, number, bench, both.record, patience=_patience(_age(attempt, bench)))
     except WithheldError:  # an attempt that is open now stays so for the next start
         return False
     await both.record.finish(number, await bring(ended, bench, both.shelver), now=bench.clock.now())

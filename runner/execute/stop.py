@@ -21,7 +21,7 @@ class Stop:
     def __init__(self) -> None:
         self.cause: Cause | None = None
         self.reason = ""
-        self._told: list[Callable[[], None]] = []
+        self._told: list[Callable[[], object]] = []
 
     def __bool__(self) -> bool:
         return self.cause is not None
@@ -33,6 +33,6 @@ class Stop:
             for tell in self._told:
                 tell()
 
-    def tell(self, callback: Callable[[], None]) -> None:
+    def tell(self, callback: Callable[[], object]) -> None:
         """Call back when the run is stopped."""
         self._told.append(callback)
