@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runner.errors import InputError, SweepError
-from runner.nouns import Address
+from runner.nouns import Address, Concern
 from runner.shipped import shipped
 from runner.target import open_target
 
@@ -38,6 +38,8 @@ async def examine(target: str, key: str, environ: Mapping[str, str]) -> list[Fin
             refused = await opened.client.probe()
             models = ", ".join(opened.provider.models) or "its models are its own"
             found = f"answers; {models}" if refused is None else refused.message
+            if refused is not None and refused.concern is Concern.RUN and not key:
+                found += "; no key was sent: name the variable that holds it, such as --key-env MODELSLAB_API_KEY"
             findings.append(Finding(check=f"target {target}", ok=refused is None, found=found))
     return findings
 

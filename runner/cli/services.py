@@ -125,14 +125,19 @@ def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[P
 def doctor(
     target: Annotated[str, typer.Option("--target", help="embedded, sketch or a URL to try.")] = "embedded",
     key: Annotated[
-        str, typer.Option("--key-env", metavar="NAME", help="Environment variable that holds the target's key.")
-    ] = "MODELSLAB_API_KEY",
+        str,
+        typer.Option(
+            "--key-env",
+            metavar="NAME",
+            help="Environment variable that holds the target's key; none is sent without it.",
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
     """Check the installation, a target and its key; nothing is generated. Exit 1 if something is wrong."""
     from runner.doctor import examine
 
-    reference = f"${{env:{key}}}" if "://" in target else ""
+    reference = f"${{env:{key}}}" if key else ""
     findings = asyncio.run(examine(target, reference, os.environ))
     if json:
         say_json([{"check": found.check, "ok": found.ok, "found": found.found} for found in findings])
