@@ -49,6 +49,7 @@ def test_hostile_words_are_shown_as_words(
     assert coordinates(page)["subject"] == "__proto__"
     assert json.loads(words(page, "#panel pre")[1]) == {"__proto__": "__proto__"}
     page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
     page.select_option("#role-y", label="constructor")
     page.click("#held button:has-text('›')")
     assert words(page, ROWS) == labels
