@@ -15,7 +15,6 @@ from runner.shipped import shipped
 from runner.studio.__main__ import app
 from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption, random_caption
-from runner.studio.card import SHEETS
 from runner.studio.fitting import CropPlan
 from runner.studio.latents import LatentSet, draw_scenes, encode, pixels
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
@@ -222,11 +221,6 @@ def test_the_model_that_ships_is_whole_and_under_12_megabytes() -> None:
     assert json.loads((MODEL / "training.json").read_text())["native_size"] == 256
     card = (MODEL / "README.md").read_text()
     assert all(word in card for word in ("house", "mushroom", "purple", "sunset", "ink", "neon", "256 x 256"))
-
-
-def test_the_card_shows_every_sheet_that_the_studio_draws_for_it() -> None:
-    card = (MODEL / "README.md").read_text()
-    assert [name for name in SHEETS if f"../../docs/images/{name}.webp" not in card] == []
 
 
 def test_the_contact_sheet_goes_round_the_vocabulary() -> None:

@@ -5,7 +5,6 @@ import base64
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,24 +162,16 @@ def test_crisp_has_the_encoder_of_studio_tiny_to_the_byte_and_another_decoder() 
 def test_crisp_is_small_and_its_settings_are_those_of_the_models_own_vae() -> None:
     own, crisp = (json.loads((folder / "config.json").read_text()) for folder in (MODEL / "vae", CRISP))
     assert crisp == own
-    assert sum(path.stat().st_size for path in CRISP.iterdir()) < 1_500_000
+    assert sum(path.stat().st_size for path in CRISP.iterdir()) < 1_000_000
 
 
-def test_the_models_own_vae_brings_unseen_drawings_back_at_31_db_and_those_with_lights_and_backdrops_at_29() -> None:
-    scenes = draw_scenes(12, 4242, random_scene)
-    plain = [replace(scene, light="none", backdrop="none") for scene in scenes]
-    own = load_autoencoder(MODEL)
-    assert fidelity(own, plain).psnr > 31
-    assert fidelity(own, scenes).psnr > 29
-
-
-def test_crisp_brings_unseen_drawings_back_with_sharper_edges_and_hardly_worse() -> None:
+def test_crisp_brings_unseen_drawings_back_with_sharper_edges_and_no_worse() -> None:
     scenes = draw_scenes(6, 4242, random_scene)
     own = fidelity(load_autoencoder(MODEL), scenes)
     crisp = fidelity(load_vae(CRISP), scenes)
-    assert crisp.edges > 1.1 * own.edges
+    assert crisp.edges > 1.5 * own.edges
     assert crisp.edges < 1.1
-    assert crisp.psnr > own.psnr - 1
+    assert crisp.psnr > own.psnr
 
 
 def load_vae(folder: Path) -> Any:
@@ -217,7 +208,7 @@ def test_crisp_sharpens_the_edges_of_the_same_picture_and_null_is_the_models_own
     unnamed, null, crisp = (picture(answer(engine, **more)) for more in ({}, {"vae": None}, {"vae": "crisp"}))
     assert null.tobytes() == unnamed.tobytes()
     own, sharp = pixels([unnamed]), pixels([crisp])
-    assert gradient_energy(sharp) > 1.1 * gradient_energy(own)
+    assert gradient_energy(sharp) > 1.3 * gradient_energy(own)
     assert (sharp - own).abs().mean().item() < 0.1
 
 

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
@@ -47,29 +46,18 @@ def pictures(
     model: Path, prompts: Sequence[str], *, size: tuple[int, int], guidance_scale: float = 5.0, first_seed: int = 100
 ) -> Iterator[Image.Image]:
     """Draw prompts one by one with DDIM in 31 steps; picture n has the seed `first_seed` + n."""
-    pipeline = painter(model)
-    for number, prompt in enumerate(prompts):
-        yield paint(pipeline, prompt, size=size, guidance_scale=guidance_scale, seed=first_seed + number)
-
-
-def painter(model: Path) -> Any:
-    """Return the pipeline of a model folder, with DDIM."""
     pipeline = build_pipeline(model)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-    return pipeline
-
-
-def paint(pipeline: Any, prompt: str, *, size: tuple[int, int], seed: int, guidance_scale: float = 5.0) -> Image.Image:
-    """Draw one prompt in 31 steps."""
-    drawn: Image.Image = pipeline(
-        prompt,
-        width=size[0],
-        height=size[1],
-        num_inference_steps=31,
-        guidance_scale=guidance_scale,
-        generator=torch.Generator().manual_seed(seed),
-    ).images[0]
-    return drawn
+    for number, prompt in enumerate(prompts):
+        drawn: Image.Image = pipeline(
+            prompt,
+            width=size[0],
+            height=size[1],
+            num_inference_steps=31,
+            guidance_scale=guidance_scale,
+            generator=torch.Generator().manual_seed(first_seed + number),
+        ).images[0]
+        yield drawn
 
 
 def arrange(images: Sequence[Image.Image], labels: Sequence[str], *, columns: int = 6) -> Image.Image:
