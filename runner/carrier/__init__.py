@@ -73,7 +73,7 @@ class Carrier(httpx.AsyncBaseTransport):
         connection = self._rested(origin) or await self._connected(origin, seconds.get("connect"))
         try:
             answer = await connection.ask(written, bodiless=request.method == "HEAD", seconds=seconds)
-        except BaseException:
+        except BaseException:  # cancelled, too: half an exchange must never be taken for a connection at rest
             connection.drop()
             raise
         return httpx.Response(
