@@ -288,10 +288,10 @@ def lost(listed: str, tmp_path: Path, say: Callable[[Client, float], Awaitable[A
         app = create_app(Recorder(), Settings(faults=load(path)))
         async with asyncio.timeout(30), serving(app) as url, httpx.AsyncClient(base_url=url) as http:
             client = Client(http, load=lambda _: b"")
-            began = client._clock.elapsed()
+            began = client._talk.clock.elapsed()
             reply = await client.send(REQUEST, track_id=TRACK)
             assert isinstance(reply, Unknown)
-            return await say(client, client._clock.elapsed() - began), app.state.account.said()["requests_made"]
+            return await say(client, client._talk.clock.elapsed() - began), app.state.account.said()["requests_made"]
 
     return asyncio.run(session())
 
@@ -389,9 +389,9 @@ def test_a_webhook_that_came_before_anyone_asked_is_not_lost() -> None:
 def test_a_webhook_is_awaited_for_a_while_and_then_nothing_more_is_expected() -> None:
     async def scene(client: Client, mailbox: Mailbox) -> Any:
         await client.send(REQUEST)
-        before = client._clock.elapsed()
+        before = client._talk.clock.elapsed()
         reply = await client.find(TRACK, age=100.0)
-        return reply, client._clock.elapsed() - before, mailbox.expects(TRACK), mailbox.deliver(LETTER)
+        return reply, client._talk.clock.elapsed() - before, mailbox.expects(TRACK), mailbox.deliver(LETTER)
 
     assert by_webhook(scene) == (None, Patience().letter - 100.0, False, False)
 
@@ -411,9 +411,9 @@ def test_after_a_crash_the_webhook_of_an_earlier_process_is_expected_again() -> 
 def test_the_webhook_of_a_request_that_is_long_past_is_not_awaited() -> None:
     async def scene(client: Client, mailbox: Mailbox) -> Any:
         client.expect(REQUEST, TRACK)
-        before = client._clock.elapsed()
+        before = client._talk.clock.elapsed()
         reply = await client.find(TRACK, age=Patience().letter)
-        return reply, client._clock.elapsed() - before, mailbox.expects(TRACK)
+        return reply, client._talk.clock.elapsed() - before, mailbox.expects(TRACK)
 
     assert by_webhook(scene) == (None, 0.0, False)
 

@@ -12,7 +12,7 @@ import pytest
 from test_client import KEY, READY, REQUEST, SUCCESS, Script, Time, load, png, talk, wait
 
 from runner.carrier import Carrier
-from runner.client import Client, DownloadError, Patience, WithheldError, sending
+from runner.client import Client, DownloadError, Patience, WithheldError, talking
 from runner.nouns import Concern, Queued, Ready, Refused, Reply, Unknown
 
 LINK = "http://target/images/12-0.png"
@@ -129,7 +129,7 @@ def test_a_redirect_of_a_request_is_not_followed_so_the_key_stays_with_its_host(
 
 
 def test_a_small_answer_that_unpacks_to_a_giant_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "LARGEST_ANSWER", 2**20)
+    monkeypatch.setattr(talking, "LARGEST_ANSWER", 2**20)
 
     reply = sent_to(Liar("200 OK\r\nContent-Encoding: gzip", gzip.compress(bytes(2**24))))
 

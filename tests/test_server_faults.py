@@ -355,7 +355,7 @@ def test_a_promise_without_an_end_is_unknown_when_the_time_to_wait_is_over(lying
     async def say(scene: Scene) -> Reply:
         reply = await scene.send()
         assert isinstance(reply, Queued)
-        return await scene.client.wait(reply, deadline=scene.client._clock.elapsed() + 100)
+        return await scene.client.wait(reply, deadline=scene.client._talk.clock.elapsed() + 100)
 
     reply = lying("{kind: processing}", say, clock=instantly()[1])
 
