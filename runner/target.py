@@ -29,6 +29,7 @@ from runner.engine.process import ProcessEngine, end_children
 from runner.engine.sketch import SketchEngine
 from runner.errors import InputError
 from runner.nouns import Address, Provider
+from runner.pace import Clock
 from runner.receiver import MOST_SENDERS, Webhook, create_receiver
 from runner.schema import did_you_mean
 from runner.server import ABORT, App, Outside, Settings, create_app, running
@@ -69,6 +70,7 @@ async def open_target(
     load: Callable[[str], bytes],
     environ: Mapping[str, str],
     webhook: Webhook | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Target]:
     """Open a target for the length of an `async with` block.
 
@@ -77,6 +79,7 @@ async def open_target(
         load: returns the bytes of a local image by its SHA-256.
         environ: where the reference to a key is looked up.
         webhook: where a hosted service sends its answers; a receiver listens there as long.
+        clock: the client's time and chance.
 
     Raises:
         InputError: the address is none, its key's variable is not set, or there is no use for a webhook, or no place.
@@ -88,7 +91,7 @@ async def open_target(
         timeout = httpx.Timeout(ANSWER, connect=CONNECT)
         http_client = httpx.AsyncClient(base_url=provider.target, timeout=timeout, transport=carrier())
         async with http_client as http, _receiving(webhook) as mailbox:
-            client = Client(http, load=load, key=key)
+            client = Client(http, load=load, key=key, clock=clock)
             client.mailbox = mailbox
             yield Target(client=client, provider=provider)
         return
@@ -101,7 +104,7 @@ async def open_target(
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     base_url = f"http://{address.name}{wire.BASES[0]}"
     async with running(app), httpx.AsyncClient(transport=transport, base_url=base_url) as http:
-        yield Target(client=Client(http, load=load), provider=provider)
+        yield Target(client=Client(http, load=load, clock=clock), provider=provider)
 
 
 @asynccontextmanager

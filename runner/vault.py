@@ -32,6 +32,8 @@ LARGEST = 64_000_000
 PNG_END = b"IEND\xaeB`\x82"
 """The last chunk of a whole PNG; Pillow shows one that was cut off behind the pixels without a word."""
 
+_KINDS = ((b"<", "HTML or XML"), (b"{", "JSON"), (b"[", "JSON"), (b"GIF8", "GIF"), (b"%PDF", "PDF"), (b"BM", "BMP"))
+
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -156,16 +158,24 @@ def decode(data: bytes) -> tuple[Image.Image, str]:
         if image.width * image.height > LARGEST:
             raise ImageError(f"an image of {image.width} by {image.height} pixels is refused; at most {LARGEST:,} fit")
         image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError) as error:
-        start = data[:16].decode("latin-1")
-        raise ImageError(
-            f"{len(data)} bytes starting {start!r} are not a whole image in {', '.join(FORMATS)}: {error}"
-        ) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{len(data)} bytes{_kind(data)} are no image in {', '.join(FORMATS)}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, OSError) as error:
+        raise ImageError(f"{len(data)} bytes are not a whole image in {', '.join(FORMATS)}: {error}") from error
     except (ValueError, SyntaxError) as error:  # Pillow's PNG reader raises these for broken chunks
         raise ImageError(f"{len(data)} bytes are a broken image: {error}") from error
     if image.format == "PNG" and PNG_END not in data:
         raise ImageError(f"{len(data)} bytes are a PNG that was cut off at its end")
     return image, "jpeg" if image.format == "MPO" else str(image.format).lower()
+
+
+def _kind(data: bytes) -> str:
+    """Return what bytes look like, in words and without a letter of them: a server may repeat a key in them."""
+    start = data.lstrip()[:64]
+    known = next((words for begins, words in _KINDS if start.startswith(begins)), "")
+    if known or not start:
+        return known and f" of {known}"
+    return " of text" if start.decode("ascii", "replace").isprintable() and start.isascii() else " of an unknown kind"
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -329,8 +329,32 @@ def test_a_request_that_failed_for_good_is_refused_as_its_words_say() -> None:
     assert wait(Script(PROCESSING, failed), Queued(remote_id="12"), Time()) == Refused(
         concern=Concern.LATER, message="the server failed; try again", status=200
     )
-    assert wait(Script(refused(400, message="no LoRA 'x'")), Queued(remote_id="12"), Time()) == Refused(
+    failed = JSONResponse({"status": "failed", "message": "no LoRA 'x'"}, status_code=400)
+    assert wait(Script(failed), Queued(remote_id="12"), Time()) == Refused(
         concern=Concern.CELL, message="no LoRA 'x'", status=400
+    )
+
+
+def test_words_about_the_content_of_an_accepted_request_are_its_refusal() -> None:
+    flagged = refused(200, message="NSFW content detected")
+
+    assert wait(Script(flagged), Queued(remote_id="12"), Time()) == Refused(
+        concern=Concern.CELL, message="NSFW content detected", status=200
+    )
+
+
+@pytest.mark.parametrize("status", [200, 400, 422])
+def test_a_no_to_a_fetch_is_none_to_what_was_accepted_which_may_be_paid_for(status: int) -> None:
+    reply = wait(Script(refused(status, message="Invalid id")), Queued(remote_id="12"), Time())
+
+    assert reply == Unknown(message="accepted as 12, and not to be fetched: Invalid id")
+
+
+def test_a_no_to_a_fetch_sends_the_client_to_the_links_that_were_promised() -> None:
+    promised = Queued(remote_id="12", future_links=("http://target/images/12-0.png",))
+
+    assert wait(Script(refused(200, message="Invalid id")), promised, Time()) == Ready(
+        remote_id="12", outputs=promised.future_links
     )
 
 
@@ -348,12 +372,10 @@ def test_what_was_accepted_and_is_not_given_out_now_is_neither_refused_nor_unkno
     assert str(caught.value) == "accepted as 12, and not given out now: not now; the next run asks for it again"
 
 
-def test_at_the_deadline_what_is_not_ready_is_unknown() -> None:
-    time = Time()
+def test_at_the_deadline_what_is_not_ready_is_still_queued() -> None:
+    time, queued = Time(), Queued(remote_id="12", eta=8.0)
 
-    assert wait(Script(PROCESSING), Queued(remote_id="12", eta=8.0), time, seconds=20.0) == Unknown(
-        message="accepted as 12, and not ready when the time to wait was over"
-    )
+    assert wait(Script(PROCESSING), queued, time, seconds=20.0) == queued
     assert time.slept == [8.0, 8.0, 4.0]
 
 

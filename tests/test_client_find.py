@@ -1,7 +1,7 @@
 """A request whose answer was lost is asked about: by track_id where the server can tell, by webhook where it cannot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from runner import wire
 from runner.client import Client, Mailbox, Patience, WithheldError
 from runner.nouns import Concern, Queued, Ready, Refused, Request, Unknown
 from runner.pace import Clock
@@ -196,6 +197,18 @@ def found(*answers: httpx.Response | Exception, age: float = 10.0, **patience: f
     return asyncio.run(session()), len(posts), time.seconds - 1000
 
 
+def found_by_route(answers: Mapping[str, httpx.Response]) -> Any:
+    """Return what `find` says to a server that answers each route in its own way."""
+    time = Time()
+
+    async def session() -> Any:
+        transport = httpx.MockTransport(lambda post: answers[post.url.path.rpartition("/")[2]])
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
+            return await Client(http, load=lambda _: b"", clock=time.clock).find(TRACK, age=10.0)
+
+    return asyncio.run(session())
+
+
 def said(http: int = 404, **more: object) -> httpx.Response:
     never = {"status": "error", "message": "no", "track_id": TRACK, "remembers": 11.0, "withdrawn": "yes"}
     return httpx.Response(http, json=never | more)
@@ -274,7 +287,15 @@ def test_a_server_that_stays_away_is_given_up() -> None:
 def test_a_server_that_does_not_tell_this_key_may_tell_another(status: int) -> None:
     withheld, tries, _ = found(httpx.Response(status, json={"status": "error", "message": "Invalid API key"}))
     assert isinstance(withheld, WithheldError)
-    assert tries == 1
+    assert tries == 2, "the question, and whether another one is answered"
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 502])
+def test_a_server_that_answers_other_questions_to_this_key_does_not_know_this_one(status: int) -> None:
+    unknown_route = httpx.Response(status, json={"status": "error", "message": "no"})
+    schedulers = httpx.Response(200, json=["DDIMScheduler"])
+
+    assert found_by_route({wire.FIND: unknown_route, "schedulers_list": schedulers}) is None
 
 
 # --- over a socket, the answer lost -------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ async def run_once(run: Path, url: str, fuse: Fuse) -> bool:
     """Do what one process does: settle, then send what is owed. Return whether it got to its end."""
     try:
         async with bench(run, url, fuse) as tools:
-            await settle(tools.ledger.open_attempts(), tools, in_process=False)
+            await settle(tools.ledger.open_attempts(), tools)
             gists = tools.ledger.gists()
             owed = [cell for cell in CELLS if cell.digest not in gists or gists[cell.digest].owed]
             await execute(owed, tools, Execution(concurrency=2), Stop())

@@ -1,170 +1,39 @@
 """Never lose, never pay twice: what workers do with each kind of answer, and what a crash leaves behind."""
 
 import asyncio
-import io
 import random
 import struct
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
-from PIL import Image
-from starlette.applications import Starlette
+from scripted import (
+    FULL_PAGES,
+    Server,
+    Time,
+    bad,
+    bench,
+    busy,
+    cell,
+    empty,
+    gateway,
+    no_credit,
+    png,
+    processing,
+    success,
+    swept,
+)
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from runner.client import Client
 from runner.errors import RunFolderError
-from runner.execute import Bench, Cause, Event, Step, Stop, ask_again, execute, settle
-from runner.execute.settling import KEPT_OPEN, SHORTEST_PATIENCE
+from runner.execute import Bench, Cause, Event, Step, Stop, execute
+from runner.execute.grace import AFTER_STOP
 from runner.execute.sweeping import DELIVERING, WISH_SECONDS
 from runner.ledger import Ledger
-from runner.nouns import Cell, Execution, Limits, Queued, Request, State, Unknown, Wish
-from runner.pace import Budget, Clock
-from runner.vault import Vault
-
-Answer = Callable[[dict[str, object]], Response]
-
-
-def png(shade: int = 0) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (16, 16), (shade, shade, shade)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def cell(number: int) -> Cell:
-    request = Request(endpoint="text2img", parameters={"model_id": "any", "prompt": "a house", "seed": number})
-    return Cell(digest=f"{number:064x}", coordinates={"seed": str(number)}, request=request)
-
-
-@dataclass
-class Server:
-    """Answers each POST by a script, the last answer again when the script is over; counts what was asked."""
-
-    script: Sequence[Answer]
-    images: dict[str, bytes] = field(default_factory=dict)
-    posts: list[dict[str, object]] = field(default_factory=list)
-    fetches: int = 0
-    downloads: int = 0
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/api/text2img", self.generate, methods=["POST"]),
-                Route("/api/fetch", self.fetch, methods=["POST"]),
-                Route("/images/{name}", self.image),
-            ]
-        )
-
-    async def generate(self, asked: HttpRequest) -> Response:
-        body = await asked.json()
-        answer = self.script[min(len(self.posts), len(self.script) - 1)]
-        self.posts.append(body)
-        return answer(body)
-
-    async def fetch(self, asked: HttpRequest) -> Response:
-        self.fetches += 1
-        return success({"seed": int((await asked.json())["request_id"])})
-
-    async def image(self, asked: HttpRequest) -> Response:
-        self.downloads += 1
-        return Response(self.images.get(asked.path_params["name"], png(7)), media_type="image/png")
-
-
-def success(body: dict[str, object]) -> Response:
-    link = f"http://target/images/{body['seed']}.png"
-    return JSONResponse(
-        {
-            "status": "success",
-            "id": body["seed"],
-            "generationTime": 0.5,
-            "output": [link],
-            "meta": {"seed": body["seed"]},
-        }
-    )
-
-
-def processing(body: dict[str, object]) -> Response:
-    return JSONResponse({"status": "processing", "id": body["seed"], "eta": 2, "output": []})
-
-
-def busy(_: dict[str, object]) -> Response:
-    return JSONResponse({"status": "error", "message": "queue is full", "retry_after": 3}, status_code=429)
-
-
-def bad(_: dict[str, object]) -> Response:
-    return JSONResponse({"status": "error", "message": "width must be between 256 and 1024"}, status_code=400)
-
-
-def no_credit(_: dict[str, object]) -> Response:
-    return JSONResponse({"status": "error", "message": "not enough credits"}, status_code=402)
-
-
-def gateway(_: dict[str, object]) -> Response:
-    return Response("<html>bad gateway</html>", status_code=502)
-
-
-def empty(_: dict[str, object]) -> Response:
-    return JSONResponse({"status": "error", "message": "prompt was flagged by the content policy"})
-
-
-FULL_PAGES = 20
-"""Pages that a ledger may have on a disk that is soon full; an empty one has fewer."""
-
-
-class Time:
-    """A clock that moves only when someone sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-        self.slept: list[float] = []
-
-    def clock(self) -> Clock:
-        return Clock(now=self.read, elapsed=self.read, sleep=self.sleep, random=random.Random(1))
-
-    def read(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds > 0:
-            self.slept.append(seconds)
-            self.seconds += seconds
-        await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def bench(
-    server: Server, run: Path, *, limits: Limits | None = None, time: Time | None = None
-) -> AsyncIterator[Bench]:
-    clock = (time or Time()).clock()
-    transport = httpx.ASGITransport(app=server.app(), raise_app_exceptions=False)
-    vault = Vault(run)
-    async with httpx.AsyncClient(transport=transport, base_url="http://target/api") as http:
-        with Ledger(run / "ledger.sqlite") as ledger:
-            yield Bench(
-                client=Client(http, load=vault.load_input, clock=clock),
-                ledger=ledger,
-                vault=vault,
-                budget=Budget(limits or Limits(), price=0.01, started=clock.elapsed()),
-                clock=clock,
-            )
-
-
-def swept(
-    server: Server, run: Path, cells: Sequence[Cell], execution: Execution | None = None, **options: object
-) -> tuple[dict[str, State], Stop]:
-    async def sweeping() -> tuple[dict[str, State], Stop]:
-        stop = Stop()
-        async with bench(server, run, **options) as tools:  # type: ignore[arg-type]  # options are bench's own
-            await execute(cells, tools, execution or Execution(concurrency=2), stop)
-            return {digest: standing.state for digest, standing in tools.ledger.standings().items()}, stop
-
-    return asyncio.run(sweeping())
+from runner.nouns import Execution, Limits, State, Wish
+from runner.pace import Budget
 
 
 def test_an_immediate_answer_and_a_queued_one_both_end_as_images_in_the_vault(tmp_path: Path) -> None:
@@ -280,141 +149,6 @@ def test_what_is_in_flight_when_the_user_stops_is_finished(tmp_path: Path) -> No
     assert asyncio.run(sweeping()) == (1, 1)
 
 
-def test_what_was_accepted_before_a_crash_is_fetched_and_not_bought(tmp_path: Path) -> None:
-    server = Server([success])
-
-    async def crash_then_settle() -> State:
-        async with bench(server, tmp_path) as tools:
-            attempt = tools.ledger.begin(cell(5), now=1.0)
-            tools.ledger.accept(attempt, Queued(remote_id="5"))
-        async with bench(server, tmp_path) as tools:
-            await settle(tools.ledger.open_attempts(), tools, in_process=False)
-            return tools.ledger.standing(cell(5).digest).state
-
-    assert asyncio.run(crash_then_settle()) is State.MADE
-    assert (len(server.posts), server.fetches) == (0, 1)
-
-
-def test_a_key_that_is_refused_half_way_stops_the_run_and_leaves_what_was_accepted_to_the_next(tmp_path: Path) -> None:
-    class Forgetful(Server):
-        key_is_known = False
-
-        async def fetch(self, asked: HttpRequest) -> Response:
-            return await super().fetch(asked) if self.key_is_known else no_credit({})
-
-    server = Forgetful([processing])
-    states, stop = swept(server, tmp_path, [cell(number) for number in range(20)], Execution(concurrency=2))
-    assert (set(states.values()), len(server.posts)) == ({State.PENDING}, 2)
-    assert (stop.cause, stop.reason) == (
-        Cause.TARGET,
-        "accepted as 0, and not given out now: not enough credits; the next run asks for it again",
-    )
-
-    async def settled() -> tuple[str, int, set[State]]:
-        async with bench(server, tmp_path) as tools:
-            kept = await settle(tools.ledger.open_attempts(), tools, in_process=False)
-            still_open = len(tools.ledger.open_attempts())
-            server.key_is_known = True
-            await settle(tools.ledger.open_attempts(), tools, in_process=False)
-            return kept, still_open, {standing.state for standing in tools.ledger.standings().values()}
-
-    assert asyncio.run(settled()) == (stop.reason, 2, {State.MADE})
-    assert len(server.posts) == 2
-
-
-def test_a_stop_while_unknown_outcomes_are_asked_about_once_more_ends_that_at_once(tmp_path: Path) -> None:
-    stop = Stop()
-
-    class Endless(Server):
-        def app(self) -> Starlette:
-            return Starlette(routes=[Route("/api/{route:path}", self.say, methods=["POST"])])
-
-        async def say(self, asked: HttpRequest) -> Response:
-            self.fetches += 1
-            if self.fetches == 2:
-                stop.because(Cause.USER, "interrupted")
-            said = await asked.json()
-            return JSONResponse({"status": "processing", "id": 5, "track_id": said.get("track_id"), "output": []})
-
-    server = Endless([processing])
-
-    async def asked() -> int:
-        async with bench(server, tmp_path) as tools:
-            attempt = tools.ledger.begin(cell(5), now=1000.0, track_id="track-5")
-            tools.ledger.finish(attempt, Unknown(message="lost"), now=1000.0)
-            await ask_again(tools.ledger.unanswered(), tools, stop)
-            return len(tools.ledger.open_attempts())
-
-    assert (asyncio.run(asked()), server.fetches) == (1, 2)
-
-
-def test_what_cannot_be_asked_about_now_stays_open_and_is_not_unknown(tmp_path: Path) -> None:
-    class Away(Server):
-        def app(self) -> Starlette:
-            return Starlette(routes=[Route("/api/{route:path}", lambda _: gateway({}), methods=["POST"])])
-
-    async def settled() -> tuple[str, State]:
-        async with bench(Away([gateway]), tmp_path) as tools:
-            tools.ledger.begin(cell(5), now=1000.0, track_id="track-5")
-            kept = await settle(tools.ledger.open_attempts(), tools, in_process=False)
-            return kept, tools.ledger.standing(cell(5).digest).state
-
-    kept, state = asyncio.run(settled())
-    assert state is State.PENDING
-    assert kept.startswith("sent, and the target does not say now what became of it: HTTP 502 Bad Gateway")
-
-
-def test_what_is_kept_back_for_a_day_is_unknown(tmp_path: Path) -> None:
-    server, time = Server([processing]), Time()
-
-    async def settled() -> list[State]:
-        async with bench(server, tmp_path, time=time) as tools:
-            attempt = tools.ledger.begin(cell(5), now=time.read())
-            tools.ledger.accept(attempt, Queued(remote_id="not a number, so that a fetch fails"))
-            found = []
-            for age in (KEPT_OPEN - SHORTEST_PATIENCE, 2 * SHORTEST_PATIENCE):
-                time.seconds += age
-                await settle(tools.ledger.open_attempts(), tools, in_process=False)
-                found.append(tools.ledger.standing(cell(5).digest).state)
-            return found
-
-    assert asyncio.run(settled()) == [State.PENDING, State.UNKNOWN]
-
-
-def test_a_stop_while_an_earlier_start_is_settled_ends_that_at_once_and_leaves_it_open(tmp_path: Path) -> None:
-    class Endless(Server):
-        stop: Stop
-
-        async def fetch(self, asked: HttpRequest) -> Response:
-            self.stop.because(Cause.USER, "interrupted")
-            return processing({"seed": (await asked.json())["request_id"]})
-
-    server = Endless([processing])
-    server.stop = Stop()
-
-    async def settled() -> int:
-        async with bench(server, tmp_path) as tools:
-            for number in range(3):
-                tools.ledger.accept(tools.ledger.begin(cell(number), now=1000.0), Queued(remote_id=f"{number}"))
-            await settle(tools.ledger.open_attempts(), tools, in_process=False, stop=server.stop)
-            return len(tools.ledger.open_attempts())
-
-    assert asyncio.run(settled()) == 3
-
-
-@pytest.mark.parametrize(("in_process", "state"), [(False, State.UNKNOWN), (True, State.PENDING)])
-def test_what_was_sent_before_a_crash_is_unknown_unless_the_server_crashed_along(
-    in_process: bool, state: State, tmp_path: Path
-) -> None:
-    async def crash_then_settle() -> State:
-        async with bench(Server([success]), tmp_path) as tools:
-            tools.ledger.begin(cell(5), now=1.0)
-            await settle(tools.ledger.open_attempts(), tools, in_process=in_process)
-            return tools.ledger.standing(cell(5).digest).state
-
-    assert asyncio.run(crash_then_settle()) is state
-
-
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
@@ -460,6 +194,74 @@ def test_a_small_file_of_absurd_size_is_refused_and_not_decoded(tmp_path: Path) 
     with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
         reason = ledger.standing(cell(1).digest).reason
     assert reason.startswith("the target's image is broken: ")
+
+
+# --- after a stop ------------------------------------------------------------------------------------------------
+
+
+class Endless(Server):
+    """Accepts everything, stops the run at the first fetch, and is still making it then."""
+
+    stop: Stop
+    cause = Cause.USER
+
+    async def fetch(self, asked: HttpRequest) -> Response:
+        self.fetches += 1
+        self.stop.because(self.cause, "stopped")
+        return processing({"seed": (await asked.json())["request_id"]})
+
+
+@pytest.mark.parametrize("cause", [Cause.USER, Cause.LIMIT])
+def test_what_is_still_being_made_minutes_after_a_stop_is_left_open_and_the_next_start_fetches_it(
+    tmp_path: Path, cause: Cause
+) -> None:
+    server, time, events = Endless([processing]), Time(), []
+    server.stop, server.cause = Stop(), cause
+
+    async def sweeping() -> tuple[float, list[str | None], Cause | None]:
+        async with asyncio.timeout(20), bench(server, tmp_path, time=time) as tools:
+            watched = replace(tools, watch=events.append)
+            await execute([cell(1), cell(2)], watched, Execution(concurrency=2), server.stop)
+            left = [attempt.queued and attempt.queued.remote_id for attempt in tools.ledger.open_attempts()]
+            return time.seconds - 1000, left, server.stop.cause
+
+    seconds, left, stopped = asyncio.run(sweeping())
+    assert (sorted(map(str, left)), stopped) == (["1", "2"], cause)
+    assert AFTER_STOP <= seconds < 2 * AFTER_STOP
+    assert [event.step for event in events][-2:] == [Step.LEFT, Step.LEFT]
+
+
+def test_what_is_still_being_made_after_an_hour_is_unknown(tmp_path: Path) -> None:
+    class Slow(Server):
+        async def fetch(self, asked: HttpRequest) -> Response:
+            return processing({"seed": (await asked.json())["request_id"]})
+
+    time = Time()
+    states, stop = swept(Slow([processing]), tmp_path, [cell(1)], time=time)
+
+    assert (states, stop.cause) == ({cell(1).digest: State.UNKNOWN}, None)
+    assert 3600 <= time.seconds - 1000 < 3700
+    with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
+        reason = ledger.standing(cell(1).digest).reason
+    assert reason == "accepted as 1, and not ready when the time to wait was over"
+
+
+def test_from_a_server_in_this_process_no_more_is_on_its_way_than_may_be_in_flight(tmp_path: Path) -> None:
+    """What a crash interrupts there is made again."""
+    most, under_way = 0, 0
+
+    def watch(event: Event) -> None:
+        nonlocal most, under_way
+        under_way += {Step.SENT: 1, Step.FINISHED: -1}.get(event.step, 0)
+        most = max(most, under_way)
+
+    async def sweeping() -> None:
+        async with bench(Server([success]), tmp_path) as tools:
+            inside = replace(tools, in_process=True, watch=watch)
+            await execute([cell(number) for number in range(40)], inside, Execution(concurrency=3), Stop())
+
+    asyncio.run(sweeping())
+    assert most == 3
 
 
 # --- pace, limits, wishes ------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_a_new_attempt_is_asked_for_though_a_run_beside_this_one_has_the_picture
 
 def test_a_limit_stops_it_with_exit_3() -> None:
     done = sweep("retry", RUN, "--failed", "--limit", "1")
-    assert (done.code, done.err.splitlines()[0]) == (3, "stopped by the limit of 1 requests")
+    assert (done.code, done.err.splitlines()[0]) == (3, "stopped by the limit of 1 request")
 
 
 def test_what_may_have_been_paid_for_is_not_sent_again_where_nobody_can_say_so() -> None:

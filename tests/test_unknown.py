@@ -5,9 +5,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
@@ -15,15 +17,16 @@ import runner
 from runner import wire
 from runner.client import Mailbox
 from runner.engine import Engine
+from runner.execute import Cause, Event, Step
 from runner.folder import RunFolder
-from runner.nouns import Spent, State
+from runner.nouns import Queued, Spent, State
 from runner.pace import Clock
 from runner.plan import Plan
 from runner.receiver import webhook_at
 from runner.server import App, Outside, Settings, create_app
 from runner.server.faults import load
 from runner.target import open_target, serving
-from runner.verbs import Result, Surroundings, prepare, sweep
+from runner.verbs import Result, Surroundings, maybe_paid, prepare, sweep
 from tests.contracts.server import Recorder
 
 EXPERIMENT = """
@@ -45,6 +48,10 @@ faults:
 """
 
 
+HASTY = Clock(sleep=lambda seconds: asyncio.sleep(min(seconds, 0.01)))
+"""Between two tries of a cell nothing waits for long."""
+
+
 class Stage:
     """A lying server on a socket and an experiment that it is the target of."""
 
@@ -57,8 +64,7 @@ class Stage:
         return prepare(path)
 
     async def sweep(self, plan: Plan, **around: Any) -> Result:
-        clock = Clock(sleep=lambda seconds: asyncio.sleep(min(seconds, 0.01)))  # between two tries of a cell
-        return await sweep(plan, self.folder / "run", surroundings=Surroundings(clock=clock, **around))
+        return await sweep(plan, self.folder / "run", surroundings=Surroundings(**{"clock": HASTY, **around}))
 
     @property
     def account(self) -> dict[str, Any]:
@@ -155,7 +161,7 @@ def test_a_lost_answer_is_made_up_for_by_the_webhook_where_the_target_cannot_be_
     webhook = webhook_at(f"http://127.0.0.1:{port}/hook")
 
     async def scene(stage: Stage) -> Any:
-        return (await stage.sweep(stage.plan(), webhook=webhook)).counts, stage.account
+        return (await stage.sweep(stage.plan(), webhook=webhook, clock=Clock())).counts, stage.account
 
     listed = "faults: [{kind: drop, every: 4}, {kind: webhook, how: forged}]"
     post = Outside(allow_private=True).post
@@ -217,7 +223,7 @@ def test_after_a_crash_a_webhook_that_comes_while_others_are_settled_is_not_lost
         await asyncio.to_thread(engine.begun.wait, 10)
         before.cancel()
         await asyncio.wait([before])
-        after = asyncio.ensure_future(stage.sweep(plan, webhook=webhook_at(url)))
+        after = asyncio.ensure_future(stage.sweep(plan, webhook=webhook_at(url), clock=Clock()))
         await stage.asked.wait()
         engine.gate.set()  # type: ignore[union-attr]  # it has one
         result = await after
@@ -269,3 +275,82 @@ def test_what_was_never_accepted_is_sent_when_the_run_goes_on(tmp_path: Path) ->
     before, made, sent, account = play(tmp_path, faults, scene, asks=False, clock=old)
     assert (before, made, sent) == (6, 24, 6)
     assert (account["requests_made"], account["bought_twice"]) == (24, 0)
+
+
+# --- made, and not arrived ------------------------------------------------------------------------------------------
+
+CUT_OFF = "faults: [{kind: image, how: truncated, first: 18}]"
+
+
+def test_a_retry_of_what_was_made_and_did_not_arrive_fetches_it_and_pays_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        first = await stage.sweep(stage.plan(cells=6))
+        doubtful = maybe_paid(first.run, {State.FAILED, State.REFUSED})
+        again = await runner.retry(first.run, {State.FAILED})
+        with RunFolder(first.run).reading() as ledger:
+            return first.counts, doubtful, again.counts, again.sent, stage.account, ledger.spent()
+
+    first, doubtful, again, sent, account, spent = play(tmp_path, CUT_OFF, scene)
+
+    assert (first["failed"], first["made"], doubtful) == (6, 0, 6), "each broken picture is downloaded three times"
+    assert (again["made"], again["failed"], sent) == (6, 0, 0)
+    assert (account["heard"]["text2img"], account["pictures_made"], account["bought_twice"]) == (6, 6, 0)
+    assert spent == Spent(requests=6, images=6)
+
+
+def test_a_retry_that_cannot_fetch_now_sends_nothing_and_says_why(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        first = await stage.sweep(stage.plan(cells=2))
+        again = await runner.retry(first.run, {State.FAILED})
+        return again.counts, again.sent, again.stop, stage.account
+
+    away = "{kind: refuse, status: 402, message: not enough credits, route: fetch, first: 9}"
+    faults = f"faults: [{{kind: image, how: truncated, first: 6}}, {away}]"
+    counts, sent, stop, account = play(tmp_path, faults, scene)
+
+    assert (counts["failed"], sent, account["heard"]["text2img"]) == (2, 0, 2)
+    assert stop.cause is Cause.TARGET
+    assert stop.reason.endswith("and not given out now: not enough credits; the next run asks for it again")
+
+
+def test_what_was_made_and_is_gone_by_now_is_bought_again_by_a_retry_alone(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        first = await stage.sweep(plan := stage.plan(cells=2))
+        running_again = (await stage.sweep(plan)).sent
+        async with httpx.AsyncClient() as http:
+            await http.post(f"{stage.url}/clear_cache", json={})
+        again = await runner.retry(first.run, {State.FAILED})
+        return running_again, again.counts, again.sent
+
+    running_again, counts, sent = play(tmp_path, "faults: [{kind: image, how: truncated, first: 6}]", scene)
+
+    assert (running_again, sent, counts["made"]) == (0, 2, 2)
+
+
+def test_what_the_target_is_still_making_is_waited_for_beside_what_is_sent(tmp_path: Path) -> None:
+    """An earlier start's request takes longer than the first look: the others do not wait for it."""
+    open_when_others_are_made: list[set[str]] = []
+    quick = replace(HASTY, elapsed=lambda: 100 * time.monotonic())  # the first look is over after a fifth of a second
+
+    async def scene(stage: Stage) -> Any:
+        plan, folder = stage.plan(cells=3), RunFolder(stage.folder / "run")
+        first, *others = plan.cells()
+        async with httpx.AsyncClient() as http:
+            answer = await http.post(f"{stage.url}/text2img", json=dict(first.request.parameters))
+        with folder.writing() as ledger:
+            ledger.accept(ledger.begin(first, now=time.time()), Queued(remote_id=str(answer.json()["id"])))
+            folder.freeze(plan, {})
+
+        def watch(event: Event) -> None:
+            if event.step is Step.FINISHED:
+                with folder.reading() as ledger:
+                    open_when_others_are_made.append({attempt.cell for attempt in ledger.open_attempts()})
+
+        done = await stage.sweep(plan, watch=watch, clock=quick)
+        return done.counts, done.sent, first.digest, len(others)
+
+    counts, sent, first, others = play(tmp_path, "faults: [{kind: processing, seconds: 4, first: 1}]", scene)
+
+    assert (counts["made"], sent, others) == (3, 2, 2)
+    assert len(open_when_others_are_made) == 2
+    assert all(first in cells for cells in open_when_others_are_made)

@@ -85,20 +85,25 @@ def test_many_threads_may_bring_the_same_image(tmp_path: Path) -> None:
 
 # --- what is refused -----------------------------------------------------------------------------------------------
 
+GIF = encoded(GRADIENT, "GIF")
+
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "0 bytes starting '' are not a whole image in PNG, JPEG, WEBP"),
-        (b"<!doctype html><title>404", "25 bytes starting '<!doctype html><' are not a whole image in PNG, JPEG, WEBP"),
-        (encoded(GRADIENT, "GIF"), "starting 'GIF87a"),
-        (WHOLE["png"][:-12], "bytes are a PNG that was cut off at its end"),
+        (b"", "0 bytes are no image in PNG, JPEG, WEBP"),
+        (b"<!doctype html><title>404", "25 bytes of HTML or XML are no image in PNG, JPEG, WEBP"),
+        (b' {"message": "no"}', "18 bytes of JSON are no image in PNG, JPEG, WEBP"),
+        (b"sk-live-0123456789", "18 bytes of text are no image in PNG, JPEG, WEBP"),
+        (b"\xff\x00 sk-live", "10 bytes of an unknown kind are no image in PNG, JPEG, WEBP"),
+        (GIF, f"{len(GIF)} bytes of GIF are no image in PNG, JPEG, WEBP"),
+        (WHOLE["png"][:-12], f"{len(WHOLE['png']) - 12} bytes are a PNG that was cut off at its end"),
     ],
 )
 def test_what_is_no_image_is_refused_and_leaves_nothing(data: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(ImageError) as caught:
         Vault(tmp_path).put(data)
-    assert message in str(caught.value)
+    assert str(caught.value) == message
     assert list(tmp_path.iterdir()) == []
 
 

@@ -57,6 +57,11 @@ class Progress:
             self._live.update(self._task, advance=1, words=self._words())
         elif event.step in (Step.SENT, Step.PACED):
             self._live.update(self._task, words=self._words())
+        elif event.step is Step.SETTLING and not self._quiet:
+            errors.print(f"asking about {event.reason}")
+        elif event.step is Step.LEFT:
+            self._counts["left to the next run"] += 1
+            self._live.update(self._task, words=self._words())
         elif event.step is Step.WAITING:
             self._live.update(self._task, words=f"{self._words()}  waiting {event.delay:.0f} s")
         self._plainly()

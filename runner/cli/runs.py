@@ -97,13 +97,14 @@ def retry(
     ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="Send at most N requests.")] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before sending to a hosted service, or what is unknown.")
+        bool,
+        typer.Option("--yes", "-y", help="Do not ask before sending to a hosted service, or what may be paid for."),
     ] = False,
     json: Json = False,
 ) -> None:
     """Make new attempts for a run's failed, refused or unknown cells, and for no other; its plan is the frozen one."""
     from runner.nouns import State
-    from runner.verbs import Choice, count, retried
+    from runner.verbs import Choice, maybe_paid, retried
 
     flags = {State.FAILED: failed, State.REFUSED: refused, State.UNKNOWN: unknown}
     states = frozenset(state for state, wanted in flags.items() if wanted)
@@ -115,9 +116,10 @@ def retry(
         _tell_of_nothing(run, " or ".join(state.value for state in flags if state in states), json=json)
         return
     if not yes:
-        doubtful = count(run)["unknown"] if unknown else 0
+        doubtful = maybe_paid(run, states)
         if doubtful:
-            ask("retry", f"{said}; {doubtful} of these may have been made and paid for already")
+            first = "; what the target still gives out is fetched and not sent" if plan.experiment.target.hosted else ""
+            ask("retry", f"{said}; {doubtful} of these may have been made and paid for already{first}")
         elif plan.experiment.target.hosted:
             ask("retry", said)
     _end(_sweep(plan, run, choice, None, quiet=json), plan, json=json, show=False)

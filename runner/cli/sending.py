@@ -66,7 +66,7 @@ def interrupter(stop: "Stop", task: "asyncio.Task[Any]") -> Callable[[], None]:
             task.cancel()
             return
         stop.because(Cause.USER, "interrupted")
-        complain("finishing what is in flight; press Ctrl-C again to stop at once")
+        complain("finishing what is in flight, for five minutes at most; press Ctrl-C again to stop at once")
 
     return interrupt
 

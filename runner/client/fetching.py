@@ -23,7 +23,9 @@ async def fetch(talk: Talk, queued: Queued) -> tuple[Reply, bool]:
     return talk.judge(answer), isinstance(answer, Heard) and wire.settled(answer.payload)
 
 
-async def wait(talk: Talk, mailbox: Mailbox | None, queued: Queued, deadline: float) -> Ready | Refused | Unknown:
+async def wait(
+    talk: Talk, mailbox: Mailbox | None, queued: Queued, deadline: float
+) -> Ready | Refused | Unknown | Queued:
     """Fetch until it is over, see `Client.wait`. Raises WithheldError."""
     pause, links, empty = _after(talk, queued.eta, 0), queued.future_links, 0
     for polls in count(1):
@@ -35,7 +37,7 @@ async def wait(talk: Talk, mailbox: Mailbox | None, queued: Queued, deadline: fl
         match reply:
             case Ready():
                 return reply
-            case Refused(concern=concern, status=status) if settled or (concern is Concern.CELL and status != 404):
+            case Refused(message=message) if settled or wire.about_content(message):
                 return reply
             case Refused(concern=Concern.CELL | Concern.RUN):
                 return _given_up(queued, links, reply)
@@ -78,10 +80,11 @@ def _after(talk: Talk, eta: float | None, polls: int) -> float:
     return max(min(eta or 0.0, talk.patience.longest_poll), talk.pause(polls))
 
 
-def _given_up(queued: Queued, links: tuple[str, ...], last: Reply) -> Ready | Unknown:
+def _given_up(queued: Queued, links: tuple[str, ...], last: Reply) -> Ready | Unknown | Queued:
     """Return what becomes of an accepted request that is not fetched any more, by the last answer to a fetch.
 
-    If links were promised, the images may lie there all the same. Raises WithheldError.
+    If links were promised, the images may lie there all the same. A no to the question, such as "invalid id", is none to
+    the request: that was accepted, and may be made and paid for. Raises WithheldError.
     """
     if links:
         return Ready(remote_id=queued.remote_id, outputs=links)
@@ -92,7 +95,7 @@ def _given_up(queued: Queued, links: tuple[str, ...], last: Reply) -> Ready | Un
         case Refused(message=message) | Unknown(message=message):
             raise WithheldError(f"{accepted} not given out now: {message}; the next run asks for it again")
         case _:
-            return Unknown(message=f"{accepted} not ready when the time to wait was over")
+            return queued
 
 
 def _origin(link: str) -> tuple[str, str, int | None] | None:

@@ -28,7 +28,10 @@ async def find(talk: Talk, mailbox: Mailbox | None, track_id: str, sent: float) 
 
 
 async def _asked(talk: Talk, track_id: str, sent: float) -> Queued | Ready | Refused | None:
-    """Ask the server, again where it does not answer. Raises WithheldError."""
+    """Ask the server, again where it does not answer. Raises WithheldError.
+
+    A server that answers other questions, and to this key, but not this one does not know it: it cannot tell.
+    """
     fields, give_up = wire.question(track_id, key=talk.key), talk.clock.elapsed() + talk.patience.find
     for tries in count():
         answer = await talk.post(wire.FIND, fields, within=talk.patience.fetch)
@@ -39,9 +42,10 @@ async def _asked(talk: Talk, track_id: str, sent: float) -> Queued | Ready | Ref
         if not _passing(reply):
             break
         if left <= 0:
-            raise _unanswered(reply)
+            break
         await talk.clock.sleep(min(left, talk.pause(tries)))
-    if isinstance(reply, Refused) and reply.status in _ACCOUNT:
+    silent = _passing(reply) or (isinstance(reply, Refused) and reply.status in _ACCOUNT)
+    if silent and await talk.probe() is not None:
         raise _unanswered(reply)
     return None
 

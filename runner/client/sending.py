@@ -107,16 +107,17 @@ class Client:
             if self.mailbox is not None and not isinstance(found, Queued):
                 self.mailbox.forget(track_id)
 
-    async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown:
+    async def wait(self, queued: Queued, *, deadline: float) -> Ready | Refused | Unknown | Queued:
         """Fetch what was accepted until the server says how it ended, or its webhook does.
 
         The first fetch comes after the server's eta, later ones at growing distances or when the server says. A fetch
         that fails is tried again: fetching costs nothing. What the server does not know is Unknown and not Refused,
-        because it was accepted; the links that were promised are tried first.
+        because it was accepted; the links that were promised are tried first. What is still being made at the deadline
+        is returned as it was queued.
 
         Args:
             queued: what the server accepted.
-            deadline: reading of `Clock.elapsed` after which the outcome is unknown.
+            deadline: reading of `Clock.elapsed` after which it is not waited for any more.
 
         Raises:
             WithheldError: it may not be asked for with this key now, or the target does not answer until the deadline.

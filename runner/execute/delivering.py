@@ -24,23 +24,41 @@ FETCH_PATIENCE = 3600.0
 _DIGITS = re.compile(r"\d{1,20}", re.ASCII)
 
 
+async def note(reply: Reply, attempt: int, scribe: Scribe) -> None:
+    """Record the server's name for a request, where it has given one."""
+    match reply:
+        case Queued():
+            await scribe.accept(attempt, reply)
+        case Ready() if reply.remote_id:
+            await scribe.accept(attempt, Queued(remote_id=reply.remote_id))
+
+
 async def follow(
-    reply: Reply, attempt: int, bench: Bench, scribe: Scribe, *, patience: float = FETCH_PATIENCE
-) -> Ready | Refused | Unknown:
+    reply: Reply, attempt: int, bench: Bench, scribe: Scribe, *, patience: float
+) -> Ready | Refused | Unknown | Queued:
     """Return how the server ends a request: record its name for it, and fetch until it is over.
+
+    Args:
+        reply: what the server said to it.
+        attempt: its number in the ledger.
+        bench: the client and the clock.
+        scribe: the ledger's writer.
+        patience: seconds to fetch what is queued; what is still being made then is returned as it was queued.
 
     Raises:
         WithheldError: the target accepted it and does not give it out now; the attempt stays open.
     """
-    match reply:
-        case Queued():
-            await scribe.accept(attempt, reply)
-            return await bench.client.wait(reply, deadline=bench.clock.elapsed() + patience)
-        case Ready() if reply.remote_id:
-            await scribe.accept(attempt, Queued(remote_id=reply.remote_id))
-            return reply
-        case _:
-            return reply
+    await note(reply, attempt, scribe)
+    if isinstance(reply, Queued):
+        return await bench.client.wait(reply, deadline=bench.clock.elapsed() + patience)
+    return reply
+
+
+def ended(reply: Ready | Refused | Unknown | Queued) -> Ready | Refused | Unknown:
+    """Return how a request ended, by what was said of it last: what nobody waits for any more is unknown."""
+    if isinstance(reply, Queued):
+        return Unknown(message=f"accepted as {reply.remote_id}, and not ready when the time to wait was over")
+    return reply
 
 
 async def bring(reply: Ready | Refused | Unknown, bench: Bench, shelver: Shelver) -> Outcome:

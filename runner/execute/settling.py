@@ -5,16 +5,21 @@
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from runner.client import WithheldError
-from runner.execute.bench import Bench
-from runner.execute.delivering import FETCH_PATIENCE, bring, follow
+from runner.execute.bench import Bench, Event, Step
+from runner.execute.bill import asked_for, paid_for
+from runner.execute.delivering import FETCH_PATIENCE, bring, ended, follow
 from runner.execute.stop import Stop
 from runner.execute.writers import Writers, writers
 from runner.ledger import OpenAttempt
-from runner.nouns import Cell, Reply, Unknown
+from runner.nouns import Outcome, Queued, Reply, Unknown
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 AT_ONCE = 8
 """Attempts that are asked about at a time: each is a few fetches, and an image to download."""
@@ -26,7 +31,14 @@ KEPT_OPEN = 24 * 3600.0
 """Seconds after which an attempt that the target still does not give out is unknown."""
 
 
-async def settle(attempts: Iterable[OpenAttempt], bench: Bench, *, in_process: bool, stop: Stop | None = None) -> str:
+FIRST_LOOK = 20.0
+"""Seconds that are waited for what an earlier start was promised, before anything is sent: what takes longer waits beside
+what is sent."""
+
+
+async def settle(
+    attempts: Iterable[OpenAttempt], bench: Bench, *, stop: Stop | None = None, patience: float | None = None
+) -> str:
     """Close what an earlier process left open; return why the target keeps some of it back, empty when it does not.
 
     What was accepted is fetched. What was sent without an answer is asked about, and is unknown where the target cannot
@@ -36,32 +48,36 @@ async def settle(attempts: Iterable[OpenAttempt], bench: Bench, *, in_process: b
     Args:
         attempts: without an outcome.
         bench: the client, the ledger, the vault and what else is needed from outside.
-        in_process: whether the server ran in that process.
         stop: ends it at once. Nothing is lost by that: asking costs nothing, and what is open stays so.
+        patience: seconds to wait for what is still being made, which then stays open; None for an hour since it was sent,
+            after which it is unknown.
 
     Raises:
         OSError: the disk is full, the folder is read-only; attempts that are still open stay so for the next run.
     """
     left, stop = list(attempts), Stop() if stop is None else stop  # a stop that has not come is false
+    if left:
+        words = f"{len(left)} that an earlier start left open"
+        bench.watch(Event(step=Step.SETTLING, reason=words))
     for attempt in left:
-        if attempt.track_id and not in_process:
+        if attempt.track_id and not bench.in_process:
             bench.client.expect(attempt.request, attempt.track_id)
-    try:
-        async with writers(bench) as both:
-            kept = await _close_all(left, bench, both, stop=stop, in_process=in_process)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
+    async with writers(bench) as both:
+        kept = await each(left, _Closer(bench, both, patience).close, stop)
     return next(filter(None, kept), "")
 
 
-async def _close_all(
-    left: Sequence[OpenAttempt], bench: Bench, both: Writers, *, stop: Stop, in_process: bool
-) -> list[str]:
-    room, kept = asyncio.Semaphore(AT_ONCE), []
+async def each(items: Iterable[Item], handle: Callable[[Item], Awaitable[Found]], stop: Stop) -> list[Found]:
+    """Handle each item, a few at a time, until a stop ends that at once; return what came of those that were handled.
+
+    Raises:
+        OSError: the disk is full, the folder is read-only.
+    """
+    room, found = asyncio.Semaphore(AT_ONCE), []
     running: set[asyncio.Task[None]] = set()
 
-    async def close(attempt: OpenAttempt) -> None:
-        kept.append(await _close(attempt, bench, both, in_process=in_process))
+    async def handled(item: Item) -> None:
+        found.append(await handle(item))
 
     def over(task: "asyncio.Task[None]") -> None:
         running.discard(task)
@@ -72,34 +88,51 @@ async def _close_all(
             task.cancel()
 
     stop.tell(end)
-    async with asyncio.TaskGroup() as group:
-        for attempt in left:
-            await room.acquire()
-            if stop:
-                break
-            task = group.create_task(close(attempt))
-            running.add(task)
-            task.add_done_callback(over)
-    return kept
-
-
-async def _close(attempt: OpenAttempt, bench: Bench, both: Writers, *, in_process: bool) -> str:
-    """Close one attempt, or return why it stays open."""
-    record = both.record
-    if in_process:
-        reason = "the run was interrupted, and the server in its process with it"
-        await record.abandon(attempt.id, reason, now=bench.clock.now())
-        return ""
-    age = _age(attempt, bench)
     try:
-        ended = await follow(await _reply(attempt, bench), attempt.id, bench, record, patience=_patience(age))
-    except WithheldError as error:
-        if age < KEPT_OPEN:
-            return str(error)
-        ended = Unknown(message=str(error))
-    outcome = await bring(ended, bench, both.shelver)
-    await record.finish(attempt.id, outcome, now=bench.clock.now())
-    return ""
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                await room.acquire()
+                if stop:
+                    break
+                task = group.create_task(handled(item))
+                running.add(task)
+                task.add_done_callback(over)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return found
+
+
+class _Closer:
+    """Closes attempts that an earlier start left open."""
+
+    def __init__(self, bench: Bench, both: Writers, patience: float | None) -> None:
+        self.bench = bench
+        self.both = both
+        self.until = None if patience is None else bench.clock.elapsed() + patience
+
+    async def close(self, attempt: OpenAttempt) -> str:
+        """Close one attempt; return why the target keeps it back, empty where it does not."""
+        bench, age = self.bench, age_of(attempt, self.bench)
+        if bench.in_process:
+            reason = "the run was interrupted, and the server in its process with it"
+            await self.both.record.abandon(attempt.id, reason, now=bench.clock.now())
+            bench.budget.settle(asked_for(attempt.request), 0)
+            return ""
+        left = patience_for(age) if self.until is None else max(0.0, self.until - bench.clock.elapsed())
+        try:
+            reply = await follow(await _reply(attempt, bench), attempt.id, bench, self.both.record, patience=left)
+        except WithheldError as error:
+            if age < KEPT_OPEN:
+                return str(error)
+            reply = Unknown(message=str(error))
+        if not (isinstance(reply, Queued) and self.until is not None):
+            await self.conclude(attempt, await bring(ended(reply), bench, self.both.shelver))
+        return ""
+
+    async def conclude(self, attempt: OpenAttempt, outcome: Outcome) -> None:
+        """Record an attempt's outcome, and count what it cost in place of what was counted for it at the start."""
+        await self.both.record.finish(attempt.id, outcome, now=self.bench.clock.now())
+        self.bench.budget.settle(asked_for(attempt.request), paid_for(outcome, attempt.request))
 
 
 async def _reply(attempt: OpenAttempt, bench: Bench) -> Reply:
@@ -115,52 +148,11 @@ async def _reply(attempt: OpenAttempt, bench: Bench) -> Reply:
     )
 
 
-def _age(attempt: OpenAttempt, bench: Bench) -> float:
+def age_of(attempt: OpenAttempt, bench: Bench) -> float:
+    """Return the seconds since a request was sent, by a clock that may have been set."""
     return max(0.0, bench.clock.now() - attempt.begun)
 
 
-def _patience(age: float) -> float:
+def patience_for(age: float) -> float:
     """Return the seconds to wait for what is so old: an hour in all, and some at least."""
     return max(SHORTEST_PATIENCE, FETCH_PATIENCE - age)
-
-
-async def ask_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop) -> None:
-    """Ask once more about requests that ended as unknown; what the target knows by now is a new attempt beside the old.
-
-    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one. A stop ends it at once.
-    """
-    try:
-        async with writers(bench) as both, asyncio.TaskGroup() as group:
-            asking = group.create_task(_ask_in_turn(attempts, bench, both, stop))
-            stop.tell(asking.cancel)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
-
-
-async def _ask_in_turn(attempts: Sequence[OpenAttempt], bench: Bench, both: Writers, stop: Stop) -> None:
-    for attempt in sorted(attempts, key=lambda attempt: attempt.begun, reverse=True):
-        if stop or not await _asked_again(attempt, bench, both):
-            return
-
-
-async def _asked_again(attempt: OpenAttempt, bench: Bench, both: Writers) -> bool:
-    """Ask about one request; return whether the target can tell at all."""
-    try:
-        reply = await _by_now(attempt, bench)
-        if reply is None or isinstance(reply, Unknown):
-            return reply is not None
-        cell = Cell(digest=attempt.cell, coordinates={}, request=attempt.request)
-        number = await both.record.begin(cell, now=bench.clock.now(), track_id=attempt.track_id)
-        ended = await follow(reply, number, bench, both.record, patience=_patience(_age(attempt, bench)))
-    except WithheldError:  # an attempt that is open now stays so for the next start
-        return False
-    await both.record.finish(number, await bring(ended, bench, both.shelver), now=bench.clock.now())
-    return True
-
-
-async def _by_now(attempt: OpenAttempt, bench: Bench) -> Reply | None:
-    """Return what the target says of a request by now, None where it cannot tell."""
-    if attempt.queued is not None:
-        return await bench.client.wait(attempt.queued, deadline=bench.clock.elapsed())
-    age = bench.clock.now() - attempt.begun
-    return await bench.client.find(attempt.track_id, age=age) if age >= 0 else None

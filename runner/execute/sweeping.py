@@ -11,15 +11,18 @@ from math import inf
 from runner.client import WithheldError
 from runner.execute.asking import send
 from runner.execute.bench import Bench, Event, Step
-from runner.execute.delivering import bring, follow
+from runner.execute.bill import asked_for, paid_for
+from runner.execute.delivering import FETCH_PATIENCE, bring, ended, note
+from runner.execute.grace import Grace
 from runner.execute.stop import Cause, Stop
 from runner.execute.work import Try, Work
 from runner.execute.writers import Writers, writers
-from runner.nouns import Cell, Change, Concern, Execution, Failed, Made, Outcome, Ready, Refused, Unknown
+from runner.nouns import Cell, Change, Concern, Execution, Failed, Made, Outcome, Queued, Ready, Refused, Unknown
 from runner.pace import Arrivals, Throttle, delay_after, too_long
 
 DELIVERING = 16
-"""Pictures that may be on their way into the vault, beside as many as may be in flight."""
+"""Pictures that may be on their way into the vault, beside as many as may be in flight; from a server in this process
+none: there, what a crash interrupts is made again."""
 
 WISH_SECONDS = 1.0
 """Between two looks at what the user asks of a run under way."""
@@ -27,6 +30,8 @@ WISH_SECONDS = 1.0
 
 async def execute(cells: Iterable[Cell], bench: Bench, execution: Execution, stop: Stop) -> None:
     """Make cells until none is left or `stop` says why not. What is in flight when it does is finished.
+
+    What the target has accepted and is still making some minutes after a stop is left open for the next run to fetch.
 
     Args:
         cells: what is owed, in the order in which it is sent.
@@ -59,6 +64,7 @@ class _Sweep:
         self.record, self.shelver = both.record, both.shelver
         self.throttle = Throttle(execution.concurrency, start=execution.start)
         self.arrivals = Arrivals(execution.rate)
+        self.grace = Grace(stop, bench.clock)
         self.work = Work(cells, most_waiting=2 * execution.concurrency + DELIVERING)
         self.tasks = 0
         self.failed_in_a_row = 0
@@ -68,10 +74,11 @@ class _Sweep:
         self.stop.tell(self.bell.set)
         self.paced("the start")
         async with asyncio.TaskGroup() as group:
-            listening = group.create_task(self.listen())
+            beside = [group.create_task(self.listen()), group.create_task(self.grace.watch())]
             async with asyncio.TaskGroup() as attempts:
                 await self.dispatch(attempts)
-            listening.cancel()
+            for task in beside:
+                task.cancel()
 
     # --- sending ------------------------------------------------------------------------------------------------
 
@@ -91,7 +98,8 @@ class _Sweep:
 
     def wait(self) -> float:
         """Return the seconds until something may be sent; infinite if that takes another attempt's end."""
-        if not self.throttle.room or self.tasks >= 2 * self.throttle.allowed + DELIVERING:
+        most = self.throttle.allowed if self.bench.in_process else 2 * self.throttle.allowed + DELIVERING
+        if not self.throttle.room or self.tasks >= most:
             return inf
         elapsed = self.elapsed()
         return max(self.work.wait(elapsed), self.throttle.paused_until - elapsed, self.arrivals.due(elapsed))
@@ -117,7 +125,7 @@ class _Sweep:
                 wait.cancel()
 
     def reserved(self, tried: Try) -> bool:
-        return self.reserve(_images(tried.cell))
+        return self.reserve(asked_for(tried.cell.request))
 
     def reserve(self, images: int) -> bool:
         limit = self.bench.budget.reserve(images, elapsed=self.elapsed())
@@ -145,19 +153,23 @@ class _Sweep:
         finally:
             self.throttle.leave()
             self.bell.set()
+        if answered is None:
+            self.show(Step.LEFT, cell)
+            return
         outcome = await bring(answered, bench, self.shelver)
-        bench.budget.settle(_images(cell), _made(outcome, _images(cell)))
+        bench.budget.settle(asked_for(cell.request), paid_for(outcome, cell.request))
         again = self.may_be_tried_again(tried, outcome)
         if not again:
             self.count_failures(outcome)
         await self.record.finish(number, outcome, now=bench.clock.now())
         self.conclude(tried, outcome, again=again)
 
-    async def asked(self, tried: Try, number: int, track_id: str) -> Ready | Refused | Unknown:
-        """Send, follow, and learn from the answer what the pace should be."""
-        reply = await send(tried.cell.request, track_id, self.bench)
-        answered = await follow(reply, number, self.bench, self.record)
+    async def asked(self, tried: Try, number: int, track_id: str) -> Ready | Refused | Unknown | None:
+        """Send, follow, and learn from the answer what the pace should be; None where it is left to the next run."""
+        answered = await self.followed(await send(tried.cell.request, track_id, self.bench), number)
         match answered:
+            case None:
+                pass
             case Refused(concern=Concern.RUN):
                 self.stop.because(Cause.TARGET, answered.message)
             case Refused(concern=Concern.LATER):
@@ -167,6 +179,17 @@ class _Sweep:
             case _ if not tried.failures:
                 self.paced(self.throttle.answered(self.elapsed()))
         return answered
+
+    async def followed(
+        self, reply: Ready | Refused | Unknown | Queued, number: int
+    ) -> Ready | Refused | Unknown | None:
+        """Record the server's name for the request, and wait for what is queued."""
+        await note(reply, number, self.record)
+        if not isinstance(reply, Queued):
+            return reply
+        deadline = self.elapsed() + FETCH_PATIENCE
+        found = await self.grace.wait(self.bench.client.wait(reply, deadline=deadline))
+        return None if found is None else ended(found)
 
     def held_off(self, refused: Refused) -> None:
         """Send less, or nothing for a while, where the target asks for it."""
@@ -241,10 +264,6 @@ class _Sweep:
         return self.bench.clock.elapsed()
 
 
-def _images(cell: Cell) -> int:
-    return int(cell.request.parameters.get("samples") or 1)
-
-
 def _later(outcome: Outcome) -> bool:
     return isinstance(outcome, Refused) and outcome.concern is Concern.LATER
 
@@ -256,14 +275,3 @@ def _failed(outcome: Outcome) -> bool:
 
 def _said(outcome: Outcome) -> str:
     return "" if isinstance(outcome, Made) else outcome.message
-
-
-def _made(outcome: Outcome, reserved: int) -> int:
-    """Return the images to pay for: none after a no, what came, or else what was asked for."""
-    match outcome:
-        case Refused():
-            return 0
-        case Made(pictures=pictures):
-            return len(pictures)
-        case _:
-            return reserved

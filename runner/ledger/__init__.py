@@ -51,13 +51,14 @@ SELECT count(*) AS requests, sum(
     END
 ) AS images
 FROM attempts a WHERE a.reused_from IS NULL AND NOT (
-    a.state = 'unknown' AND a.track_id != '' AND EXISTS (
+    a.state IN ('unknown', 'failed') AND a.concern IS NULL AND EXISTS (
         SELECT 1 FROM attempts b WHERE b.cell = a.cell AND b.id > a.id AND b.track_id = a.track_id
+            AND (a.track_id != '' OR b.remote_id = a.remote_id)
     )
 )
 """
-"""A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing. An unknown one
-whose request was asked about again, under its own track_id, was that one request."""
+"""A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing. One without its
+pictures that was asked for again, under its own names, was that one request."""
 
 UNANSWERED = """
 a.state = 'unknown' AND a.track_id != '' AND NOT EXISTS (
@@ -65,6 +66,11 @@ a.state = 'unknown' AND a.track_id != '' AND NOT EXISTS (
 )
 """
 
+UNFETCHED = """
+a.state = 'failed' AND a.concern IS NULL AND a.remote_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM attempts b WHERE b.cell = a.cell AND (b.id > a.id OR b.state = 'made')
+)
+"""
 
 FLOW = """
 SELECT sum(finished IS NULL) AS in_flight,
@@ -85,7 +91,7 @@ WHERE a.state = 'made' AND a.reused_from IS NULL AND images > 0 ORDER BY a.id DE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAttempt:
-    """An attempt without an outcome: sent, or about to be, when the process that made it stopped.
+    """An attempt whose pictures may still come: without an outcome, since its process stopped; or asked about once more.
 
     Attributes:
         queued: what the server said when it accepted the request; None when it never said so.
@@ -232,6 +238,10 @@ class Ledger:
     def unanswered(self) -> list[OpenAttempt]:
         """Return the last attempts of cells that are unknown, where they have a name to ask by; the oldest first."""
         return self._attempts(UNANSWERED)
+
+    def unfetched(self) -> list[OpenAttempt]:
+        """Return the last attempts of cells that were made and did not arrive, where the server's name is known."""
+        return self._attempts(UNFETCHED)
 
     def standing(self, digest: str) -> Standing:
         """Return how one cell stands; a cell that was never tried is pending."""

@@ -55,10 +55,6 @@ class Budget:
         self.requests = self._spent.requests
         self.images = self._spent.images
 
-    def recount(self, spent: Spent) -> None:
-        """Begin with what the ledger says by now: what an earlier start left open was settled since. Nothing is sent yet."""
-        self._spent, self.requests, self.images = spent, spent.requests, spent.images
-
     @property
     def sent(self) -> int:
         """Return the requests reserved since the start."""
@@ -78,11 +74,11 @@ class Budget:
         if limits.wall is not None and elapsed - self._started >= limits.wall:
             return f"the limit of {limits.wall:g} s of wall-clock time"
         if limits.requests is not None and self.requests + 1 > limits.requests:
-            return f"the limit of {limits.requests} requests"
+            return _limit(limits.requests, "request")
         if self._more is not None and self.sent + 1 > self._more:
-            return f"the limit of {self._more} requests"
+            return _limit(self._more, "request")
         if limits.images is not None and self.images + images > limits.images:
-            return f"the limit of {limits.images} images"
+            return _limit(limits.images, "image")
         if limits.cost is not None and (self.images + images) * price > _exact(limits.cost):
             return f"the limit of {limits.cost:g} for cost"
         self.requests += 1
@@ -96,6 +92,10 @@ class Budget:
     def left(self, elapsed: float) -> float:
         """Return the seconds until the limit of wall-clock time strikes; infinite without one."""
         return inf if self._limits.wall is None else self._started + self._limits.wall - elapsed
+
+
+def _limit(most: int, noun: str) -> str:
+    return f"the limit of {most} {noun}" if most == 1 else f"the limit of {most} {noun}s"
 
 
 def _exact(number: float) -> Decimal:

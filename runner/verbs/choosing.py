@@ -118,6 +118,13 @@ def unanswered(plan: Plan, ledger: Ledger) -> list[OpenAttempt]:
     return [attempt for attempt in ledger.unanswered() if identify(attempt.request, plan.provider) == attempt.cell]
 
 
+def unfetched(plan: Plan, ledger: Ledger, choice: Choice) -> list[OpenAttempt]:
+    """Return what was made and did not arrive, of the cells that are to be tried again at this plan's target."""
+    if not plan.experiment.target.hosted or State.FAILED not in choice.states:
+        return []
+    return [attempt for attempt in ledger.unfetched() if identify(attempt.request, plan.provider) == attempt.cell]
+
+
 def _chosen(cell: Cell, rule: Rule) -> bool:
     return all(meets(criterion, _said(cell, name)) for name, criterion in rule.items())
 

@@ -1,7 +1,7 @@
 """What a run folder holds: counts, table, page. What needs pandas is imported where it is used."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +18,19 @@ def count(run: str | Path) -> dict[str, int]:
     """Return how a run's cells stand now: planned, made, reused, refused, failed, unknown, pending, images."""
     folder = RunFolder(Path(run))
     return tally((digest for _, digest in folder.plan().digests()), gists_of(folder))
+
+
+def maybe_paid(run: str | Path, states: Collection[State]) -> int:
+    """Return how many of a run's cells in some states may have been made and paid for already.
+
+    Those are the unknown ones, and at a hosted target the failed ones whose request was not refused: it was made, and its
+    pictures did not arrive whole.
+    """
+    folder = RunFolder(Path(run))
+    plan, gists = folder.plan(), gists_of(folder)
+    doubtful = {State.UNKNOWN, State.FAILED} if plan.experiment.target.hosted else {State.UNKNOWN}
+    found = (gists[digest] for _, digest in plan.digests() if digest in gists)
+    return sum(gist.state in doubtful.intersection(states) and not gist.owed for gist in found)
 
 
 def tally(digests: Iterable[str], gists: Mapping[str, Gist]) -> dict[str, int]:

@@ -10,17 +10,29 @@ from pathlib import Path
 
 from runner import document
 from runner.errors import Complaint, RunFolderError
-from runner.execute import Bench, Cause, Event, Step, Stop, ask_again, execute, settle, unwatched
+from runner.execute import (
+    FIRST_LOOK,
+    Bench,
+    Cause,
+    Event,
+    Step,
+    Stop,
+    ask_again,
+    execute,
+    fetch_again,
+    settle,
+    unwatched,
+)
 from runner.folder import RunFolder
 from runner.ledger import Ledger
-from runner.nouns import Address, Cell, State
+from runner.nouns import Address, State
 from runner.pace import Budget, Clock
 from runner.plan import Plan, make
 from runner.provenance import provenance, stamp
 from runner.receiver import Webhook
 from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
-from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places, unanswered
+from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places, unanswered, unfetched
 from runner.verbs.reading import count, render
 
 
@@ -121,7 +133,11 @@ async def sweep(
         with _storing(folder):
             await _reuse(plan, folder, ledger, choice, around)
         async with open_target(
-            plan.experiment.target, load=folder.vault.load_input, environ=around.environ, webhook=around.webhook
+            plan.experiment.target,
+            load=folder.vault.load_input,
+            environ=around.environ,
+            webhook=around.webhook,
+            clock=clock,
         ) as target:
             bench = Bench(
                 client=target.client,
@@ -131,19 +147,38 @@ async def sweep(
                 clock=clock,
                 watch=around.watch,
                 wish=folder.wish,
+                in_process=not plan.experiment.target.hosted,
             )
             with _storing(folder):
-                before, here = ledger.gists(), not plan.experiment.target.hosted
-                kept = await settle(left_open(plan, ledger), bench, in_process=here, stop=around.stop)
-                await ask_again(unanswered(plan, ledger), bench, around.stop)
-                budget.recount(ledger.spent())
-                cells = _closed(owed(plan, ledger.gists(), choice, before), ledger)
-                await execute(cells, bench, plan.experiment.execution, around.stop)
-                if kept:
-                    around.stop.because(Cause.TARGET, kept)
+                await _make(plan, bench, choice, around.stop)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
     page = render(folder.path)
     return Result(run=folder.path, counts=count(folder.path), sent=budget.sent, report=page, stop=around.stop)
+
+
+async def _make(plan: Plan, bench: Bench, choice: Choice, stop: Stop) -> None:
+    """Settle what earlier starts left, send what is owed, then wait for what the target was still making at the start."""
+    ledger, execution = bench.ledger, plan.experiment.execution
+    before = ledger.gists()
+    kept = await settle(left_open(plan, ledger), bench, stop=stop, patience=FIRST_LOOK)
+    await ask_again(unanswered(plan, ledger), bench, stop)
+    held = await fetch_again(unfetched(plan, ledger, choice), bench, stop)
+    aside = _open(ledger) | held.keys()
+    cells = owed(plan, ledger.gists(), choice, before)
+    await execute((cell for cell in cells if cell.digest not in aside), bench, execution, stop)
+    if (late := list(left_open(plan, ledger))) and not kept and not stop:
+        kept = await settle(late, bench, stop=stop)
+        free = {attempt.cell for attempt in late} - _open(ledger)
+        again = [cell for cell in owed(plan, ledger.gists(), choice, before) if cell.digest in free]
+        if again:
+            await execute(again, bench, execution, stop)
+    if reason := kept or next(iter(held.values()), ""):
+        stop.because(Cause.TARGET, reason)
+
+
+def _open(ledger: Ledger) -> set[str]:
+    """Return the cells with an attempt that is open still: it may have been paid for."""
+    return {attempt.cell for attempt in ledger.open_attempts()}
 
 
 async def retry(
@@ -190,12 +225,6 @@ def changed_models(plan: Plan) -> set[str]:
     if not changed:
         return set()
     return changed & {str(cell.request.parameters.get("model_id")) for cell in plan.cells()}
-
-
-def _closed(cells: Iterable[Cell], ledger: Ledger) -> Iterator[Cell]:
-    """Leave out the cells that have an attempt which is open still: it may have been paid for."""
-    still_open = {attempt.cell for attempt in ledger.open_attempts()}
-    return (cell for cell in cells if cell.digest not in still_open)
 
 
 @contextmanager

@@ -128,12 +128,15 @@ async def verify(run: str | Path, sample: Sample, surroundings: Surroundings | N
     with TemporaryDirectory(prefix="sweep-verify-") as scratch:
         again = RunFolder(Path(scratch))
         with again.writing() as ledger:
-            async with open_target(experiment.target, load=folder.vault.load_input, environ=around.environ) as target:
+            async with open_target(
+                experiment.target, load=folder.vault.load_input, environ=around.environ, clock=around.clock
+            ) as target:
                 bench = Bench(
                     client=target.client,
                     ledger=ledger,
                     vault=again.vault,
                     budget=Budget(Limits(), price=experiment.price, started=around.clock.elapsed()),
+                    in_process=not experiment.target.hosted,
                     clock=around.clock,
                     watch=around.watch,
                 )

@@ -37,6 +37,7 @@ from runner.wire.requests import (
     is_link,
 )
 from runner.wire.tracks import forgotten, found, named, never_accepted, question, repeats
+from runner.wire.words import about_content
 
 __all__ = [
     "BASES",
@@ -45,6 +46,7 @@ __all__ = [
     "IMAGES",
     "ROUTES",
     "Word",
+    "about_content",
     "accepted",
     "answer",
     "ask",

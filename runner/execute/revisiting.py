@@ -1,0 +1,99 @@
+"""What ended without its pictures is asked for once more, before any of it is sent again.
+
+> Invariant 1, what was accepted is fetched and never bought again: what became of an unknown request, and the pictures of
+> one that was made and did not arrive, are a new attempt beside the old one under the same names. It sends nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from runner.client import WithheldError
+from runner.execute.bench import Bench
+from runner.execute.bill import asked_for, paid_for
+from runner.execute.delivering import bring, ended, follow, note
+from runner.execute.settling import age_of, each, patience_for
+from runner.execute.stop import Stop
+from runner.execute.writers import Writers, writers
+from runner.ledger import OpenAttempt
+from runner.nouns import Cell, Made, Outcome, Queued, Ready, Reply, Unknown
+
+
+async def ask_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop) -> None:
+    """Ask once more about requests that ended as unknown; what the target knows by now is a new attempt beside the old.
+
+    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one. A stop ends it at once.
+    """
+
+    async def ask(in_turn: Sequence[OpenAttempt]) -> None:
+        for attempt in in_turn:
+            if stop or not await _asked_again(attempt, bench, both):
+                return
+
+    latest_first = sorted(attempts, key=lambda attempt: attempt.begun, reverse=True)
+    async with writers(bench) as both:
+        await each([latest_first], ask, stop)
+
+
+async def fetch_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop) -> Mapping[str, str]:
+    """Fetch once more what was made and did not arrive; what arrives now is a new attempt beside the old.
+
+    Args:
+        attempts: failed ones whose name at the server is known.
+        bench: the client, the ledger, the vault and what else is needed from outside.
+        stop: ends it at once; nothing is lost by that.
+
+    Returns:
+        Why the target keeps pictures back now, by the cell's digest: it may give them out another time.
+    """
+    kept: dict[str, str] = {}
+
+    async def fetch(attempt: OpenAttempt) -> None:
+        try:
+            reply = await _by_now(attempt, bench)
+        except WithheldError as error:
+            kept[attempt.cell] = str(error)
+            return
+        if isinstance(reply, Queued):
+            kept[attempt.cell] = (
+                f"accepted as {reply.remote_id}, and still being made; the next retry asks for it again"
+            )
+        elif isinstance(reply, Ready) and isinstance(made := await bring(reply, bench, both.shelver), Made):
+            number = await _begun(attempt, bench, both)
+            await note(reply, number, both.record)
+            await _conclude(number, attempt, made, bench, both)
+
+    async with writers(bench) as both:
+        await each(attempts, fetch, stop)
+    return kept
+
+
+async def _asked_again(attempt: OpenAttempt, bench: Bench, both: Writers) -> bool:
+    """Ask about one request; return whether the target can tell at all."""
+    try:
+        reply = await _by_now(attempt, bench)
+        known_already = isinstance(reply, Unknown) or (attempt.queued is not None and isinstance(reply, Queued))
+        if reply is None or known_already:
+            return reply is not None
+        number = await _begun(attempt, bench, both)
+        last = await follow(reply, number, bench, both.record, patience=patience_for(age_of(attempt, bench)))
+    except WithheldError:  # an attempt that is open now stays so for the next start
+        return False
+    await _conclude(number, attempt, await bring(ended(last), bench, both.shelver), bench, both)
+    return True
+
+
+async def _by_now(attempt: OpenAttempt, bench: Bench) -> Reply | None:
+    """Return what the target says of a request by now, None where it cannot tell."""
+    if attempt.queued is not None:
+        return await bench.client.wait(attempt.queued, deadline=bench.clock.elapsed())
+    age = bench.clock.now() - attempt.begun
+    return await bench.client.find(attempt.track_id, age=age) if age >= 0 else None
+
+
+async def _begun(attempt: OpenAttempt, bench: Bench, both: Writers) -> int:
+    cell = Cell(digest=attempt.cell, coordinates={}, request=attempt.request)
+    return await both.record.begin(cell, now=bench.clock.now(), track_id=attempt.track_id)
+
+
+async def _conclude(number: int, attempt: OpenAttempt, outcome: Outcome, bench: Bench, both: Writers) -> None:
+    await both.record.finish(number, outcome, now=bench.clock.now())
+    bench.budget.settle(asked_for(attempt.request), paid_for(outcome, attempt.request))
