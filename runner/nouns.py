@@ -345,6 +345,7 @@ class Refused:
     """The server said no, in its own words; nothing was made.
 
     Attributes:
+        status: of HTTP; 0 when no connection stood and nothing was sent, None when it does not come from an answer.
         retry_after: seconds, None when it does not say.
         crowded: whether the reason is too many requests, at once or in a time.
     """
@@ -354,6 +355,11 @@ class Refused:
     status: int | None = None
     retry_after: float | None = None
     crowded: bool = False
+
+    @property
+    def unsent(self) -> bool:
+        """Whether nothing ever left this machine."""
+        return self.status == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -242,7 +242,7 @@ def nothing_sent(url: str, make: Make, timeout: httpx.Timeout = HALF_A_MINUTE) -
 
     reply = asyncio.run(session())
     assert isinstance(reply, Refused)
-    assert (reply.concern, reply.status) == (Concern.LATER, None)
+    assert (reply.concern, reply.unsent) == (Concern.LATER, True)
     assert reply.message.startswith(f"nothing was sent to {url}: ")
     return reply.message.removeprefix(f"nothing was sent to {url}: ")
 

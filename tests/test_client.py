@@ -240,8 +240,11 @@ def test_a_connection_that_never_stood_sent_nothing_so_it_may_be_sent_again() ->
 
     reply, url = asyncio.run(session())
     assert reply == Refused(
-        concern=Concern.LATER, message=f"nothing was sent to {url}: ConnectError: All connection attempts failed"
+        concern=Concern.LATER,
+        message=f"nothing was sent to {url}: ConnectError: All connection attempts failed",
+        status=0,
     )
+    assert reply.unsent
 
 
 def test_waiting_in_vain_for_a_free_connection_sent_nothing() -> None:

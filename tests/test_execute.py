@@ -7,6 +7,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from scripted import (
     FULL_PAGES,
@@ -27,12 +28,13 @@ from scripted import (
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
+from runner.client import Client
 from runner.errors import RunFolderError
 from runner.execute import Bench, Cause, Event, Step, Stop, execute
 from runner.execute.grace import AFTER_STOP
 from runner.execute.sweeping import DELIVERING, WISH_SECONDS
 from runner.ledger import Ledger
-from runner.nouns import Execution, Limits, State, Wish
+from runner.nouns import Execution, Limits, Spent, State, Wish
 from runner.pace import Budget
 
 
@@ -194,6 +196,33 @@ def test_a_small_file_of_absurd_size_is_refused_and_not_decoded(tmp_path: Path) 
     with Ledger(tmp_path / "ledger.sqlite", readonly=True) as ledger:
         reason = ledger.standing(cell(1).digest).reason
     assert reason.startswith("the target's image is broken: ")
+
+
+# --- nobody there ---------------------------------------------------------------------------------------------------
+
+
+def unreachable(tools: Bench) -> Bench:
+    def refuse(post: httpx.Request) -> Response:
+        raise httpx.ConnectError("refused", request=post)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://nobody/api")  # type: ignore[arg-type]  # it answers nothing
+    return replace(tools, client=Client(http, load=tools.vault.load_input, clock=tools.clock))
+
+
+def test_a_target_that_cannot_be_reached_stops_the_run_as_one_that_refuses_it_and_nothing_counts_as_sent(
+    tmp_path: Path,
+) -> None:
+    async def sweeping() -> tuple[Stop, int, int, Spent]:
+        stop, limits = Stop(), Limits(requests=30, failures=3)
+        async with bench(Server([success]), tmp_path, limits=limits) as tools:
+            nobody = unreachable(tools)
+            await execute([cell(number) for number in range(50)], nobody, Execution(concurrency=1, attempts=2), stop)
+            return stop, tools.budget.requests, tools.budget.images, tools.ledger.spent()
+
+    stop, requests, images, spent = asyncio.run(sweeping())
+    assert stop.cause is Cause.TARGET
+    assert stop.reason == "nothing was sent to http://nobody/api: ConnectError: refused, 3 cells in a row"
+    assert (requests, images, spent) == (0, 0, Spent())
 
 
 # --- after a stop ------------------------------------------------------------------------------------------------

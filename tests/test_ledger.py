@@ -732,6 +732,7 @@ def test_what_was_spent_counts_each_send_and_every_image_that_may_have_to_be_pai
         Unknown(message="no answer"),
         Refused(concern=Concern.LATER, message="busy"),
         Refused(concern=Concern.CELL, message="no"),
+        Refused(concern=Concern.LATER, message="nothing was sent", status=0),
     ]
     for outcome in outcomes:
         ledger.finish(ledger.begin(four, now=1.0), outcome, now=2.0)

@@ -83,7 +83,7 @@ class Talk:
                 data = await read_whole(response, LARGEST_ANSWER)
         except _NOTHING_SENT as error:
             message = f"nothing was sent to {self.where}: {described(error)}"
-            return Refused(concern=Concern.LATER, message=self.without_key(message))
+            return Refused(concern=Concern.LATER, message=self.without_key(message), status=0)
         except TimeoutError:
             return Unknown(message=f"no answer from {self.where} within {within:g} s; it may have been made")
         except (httpx.RequestError, DownloadError, *UNREADABLE) as error:

@@ -157,7 +157,10 @@ class _Sweep:
             self.show(Step.LEFT, cell)
             return
         outcome = await bring(answered, bench, self.shelver)
-        bench.budget.settle(asked_for(cell.request), paid_for(outcome, cell.request))
+        if _unsent(outcome):
+            bench.budget.give_back(asked_for(cell.request))
+        else:
+            bench.budget.settle(asked_for(cell.request), paid_for(outcome, cell.request))
         again = self.may_be_tried_again(tried, outcome)
         if not again:
             self.count_failures(outcome)
@@ -209,7 +212,11 @@ class _Sweep:
         """Stop after so many cells in a row that could not be made: the next hundred would fail alike."""
         self.failed_in_a_row = self.failed_in_a_row + 1 if _failed(outcome) else 0
         most = self.bench.budget.failures
-        if most is not None and self.failed_in_a_row >= most and not self.work.over:
+        if most is None or self.failed_in_a_row < most or self.work.over:
+            return
+        if _unsent(outcome):
+            self.stop.because(Cause.TARGET, f"{_said(outcome)}, {most} cells in a row")
+        else:
             reason = f"stopped by the limit of {most} failures in a row (limits.failures), the last: {_said(outcome)}"
             self.stop.because(Cause.LIMIT, reason)
 
@@ -266,6 +273,10 @@ class _Sweep:
 
 def _later(outcome: Outcome) -> bool:
     return isinstance(outcome, Refused) and outcome.concern is Concern.LATER
+
+
+def _unsent(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.unsent
 
 
 def _failed(outcome: Outcome) -> bool:

@@ -50,15 +50,16 @@ SELECT count(*) AS requests, sum(
         )
     END
 ) AS images
-FROM attempts a WHERE a.reused_from IS NULL AND NOT (
+FROM attempts a WHERE a.reused_from IS NULL AND a.status IS NOT 0 AND NOT (
     a.state IN ('unknown', 'failed') AND a.concern IS NULL AND EXISTS (
         SELECT 1 FROM attempts b WHERE b.cell = a.cell AND b.id > a.id AND b.track_id = a.track_id
             AND (a.track_id != '' OR b.remote_id = a.remote_id)
     )
 )
 """
-"""A refusal has a concern and costs nothing; an abandoned attempt is pending and certainly made nothing. One without its
-pictures that was asked for again, under its own names, was that one request."""
+"""A refusal has a concern and costs nothing, and with status 0 it is no request: nothing was sent. An abandoned attempt is
+pending and certainly made nothing. One without its pictures that was asked for again, under its own names, was that one
+request."""
 
 UNANSWERED = """
 a.state = 'unknown' AND a.track_id != '' AND NOT EXISTS (

@@ -15,7 +15,7 @@ class Budget:
     """What a run may still spend. Its limits are the run's own, however often it is started; the clock's begins anew.
 
     Attributes:
-        requests: sends that were reserved, those of earlier starts included.
+        requests: sends that were reserved and not given back, those of earlier starts included.
         images: pictures that were reserved and not given back, likewise.
         failures: cells in a row that may fail, None for any number.
     """
@@ -88,6 +88,11 @@ class Budget:
     def settle(self, reserved: int, made: int) -> None:
         """Count what a request really made in place of what was reserved for it; 0 when it was refused."""
         self.images += made - reserved
+
+    def give_back(self, images: int) -> None:
+        """Count a request that was reserved, and never left this machine, as none."""
+        self.requests -= 1
+        self.images -= images
 
     def left(self, elapsed: float) -> float:
         """Return the seconds until the limit of wall-clock time strikes; infinite without one."""
