@@ -102,6 +102,11 @@ def test_what_may_have_been_paid_for_is_not_sent_again_where_nobody_can_say_so()
     assert states() == BEFORE
 
 
+def test_a_limit_on_requests_is_part_of_what_is_asked() -> None:
+    done = sweep("retry", RUN, "--unknown", "--refused", "--limit", "1")
+    assert done.err.startswith("retry: 1 of 3 requests (1 image) to sketch; 2 of these may have been made")
+
+
 def test_nothing_to_retry_says_so_and_is_no_failure() -> None:
     sweep("retry", RUN, "--failed", "--unknown", "--yes")
     done = sweep("retry", RUN, "--failed", "--unknown")

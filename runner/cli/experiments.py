@@ -159,6 +159,8 @@ def _said(name: str) -> str:
 def _cost(plan: "Plan", facts: "Estimate") -> str:
     """Return what sending would cost, in words, with what is assumed."""
     experiment = plan.experiment
+    if not facts.requests:
+        return "nothing, for nothing is left to send"
     if facts.cost is not None:
         return (
             f"about {facts.cost:g}: {counted(facts.images, 'image')} at {experiment.price:g} each, made at first asking"

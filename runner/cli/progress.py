@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as RichProgress
 
 from runner.cli.words import errors
-from runner.execute import Event, Step
+from runner.execute import Event, Step, Stop
 from runner.nouns import Concern, Failed, Made, Outcome, Refused, Unknown
 
 PLAIN_EVERY = 10.0
@@ -19,7 +19,8 @@ PLAIN_EVERY = 10.0
 class Progress:
     """Shows each step of `runner.execute` on standard error."""
 
-    def __init__(self, cells: int, *, quiet: bool) -> None:
+    def __init__(self, cells: int, stop: Stop, *, quiet: bool) -> None:
+        self._stop = stop
         self._counts: Counter[str] = Counter()
         self._cells = cells
         self._quiet = quiet
@@ -76,7 +77,8 @@ class Progress:
         done = sum(count for word, count in self._counts.items() if word != "reused")
         rate = done / max(time.monotonic() - self._started, 1e-9)
         counts = [f"{count} {word}" for word, count in self._counts.items()]
-        return "  ".join([*counts, f"{rate:.1f}/s", *([self._pace] if self._pace else [])])
+        stopped = ["finishing what is in flight"] if self._stop else []
+        return "  ".join([*counts, f"{rate:.1f}/s", *([self._pace] if self._pace else []), *stopped])
 
 
 def _word(outcome: Outcome) -> str:

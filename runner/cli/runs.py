@@ -5,6 +5,7 @@ import webbrowser
 from dataclasses import replace
 from enum import StrEnum
 from json import loads
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -210,7 +211,11 @@ def _spending(plan: "Plan", folder: Path, choice: "Choice") -> str:
 
     found = estimate(plan, folder, choice)
     name = plan.experiment.target.name
-    return spending(name, requests=found.requests, images=found.images, cost=found.cost)
+    if choice.limit is None or choice.limit >= found.requests:
+        return spending(name, requests=found.requests, images=found.images, cost=found.cost)
+    share = choice.limit / found.requests
+    cost = None if found.cost is None else round(found.cost * share, 6)
+    return spending(name, requests=choice.limit, images=ceil(found.images * share), cost=cost, owed=found.requests)
 
 
 def _end(result: "Result", plan: "Plan", *, json: bool, show: bool) -> None:

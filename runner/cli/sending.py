@@ -39,7 +39,7 @@ def watched(
     from runner.verbs import Surroundings
 
     stop = Stop()
-    with Progress(cells, quiet=quiet) as progress:
+    with Progress(cells, stop, quiet=quiet) as progress:
 
         async def making() -> Found:
             task = asyncio.current_task()
@@ -71,12 +71,13 @@ def interrupter(stop: "Stop", task: "asyncio.Task[Any]") -> Callable[[], None]:
     return interrupt
 
 
-def spending(target: str, *, requests: int, images: int, cost: float | None) -> str:
-    """Return what will be sent, in words; empty where that is nothing."""
+def spending(target: str, *, requests: int, images: int, cost: float | None, owed: int | None = None) -> str:
+    """Return what will be sent, in words; empty where that is nothing. Where it is not all, `owed` says how much is."""
     if not requests:
         return ""
     price = "" if cost is None else f", for about {cost:g}"
-    return f"{counted(requests, 'request')} ({counted(images, 'image')}) to {target}{price}"
+    sent = counted(requests, "request") if owed is None else f"{requests} of {counted(owed, 'request')}"
+    return f"{sent} ({counted(images, 'image')}) to {target}{price}"
 
 
 def ask(command: str, said: str) -> None:
