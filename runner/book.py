@@ -27,6 +27,7 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         title=experiment.title or experiment.name,
         description=experiment.description,
         target=experiment.target.name,
+        key_variable=_variable(experiment.target.key),
         endpoint=experiment.endpoint,
         axes=_axes(plan),
         layout=experiment.report,
@@ -35,6 +36,11 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         notes=_notes(plan, standings, manifest),
         facts=_facts(plan, manifest),
     )
+
+
+def _variable(reference: str) -> str:
+    """Return the name in a reference such as `${env:MODELSLAB_API_KEY}`."""
+    return reference.removeprefix("${env:").removesuffix("}")
 
 
 def _axes(plan: Plan) -> tuple[Axis, ...]:

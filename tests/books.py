@@ -53,5 +53,11 @@ def book(axes: Sequence[Axis], shown: Sequence[Tile], **said: object) -> Book:
         for each in axes
         for point in each.points
     )
-    facts: dict[str, object] = {"title": "Which is best?", "layout": Layout(), "shares": shares, **said}
-    return Book(name="test", target="sketch", endpoint="text2img", axes=tuple(axes), tiles=shown, **facts)  # type: ignore[arg-type]  # the fields that a test sets
+    facts: dict[str, object] = {
+        "target": "sketch",
+        "title": "Which is best?",
+        "layout": Layout(),
+        "shares": shares,
+        **said,
+    }
+    return Book(name="test", endpoint="text2img", axes=tuple(axes), tiles=shown, **facts)  # type: ignore[arg-type]  # the fields that a test sets

@@ -210,14 +210,15 @@ def test_a_tile_on_an_axis_that_the_book_does_not_have_is_refused() -> None:
         render(book([axis("seed", [1])], [tile(1, {"seed": "1", "ink": "0"})]))
 
 
-def test_ten_thousand_tiles_with_a_prompt_and_a_picture_each_take_less_than_a_megabyte() -> None:
+def test_ten_thousand_tiles_with_a_prompt_and_a_picture_each_take_less_than_nine_tenths_of_a_megabyte() -> None:
     axes = [axis(name, range(10)) for name in ("a", "b", "c", "d")]
     digests = (hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000))
     pictures = [Picture(sha256=digest, width=512, height=512, size=400_000) for digest in digests]
     shown = [
         replace(each, digest=picture.sha256) for each, picture in zip(tiles(axes, pictures), pictures, strict=True)
     ]
-    assert len(render(book(axes, shown))) < 1_000_000
+    page_alone = len(render(book(axes, [])))
+    assert len(render(book(axes, shown))) - page_alone < 900_000
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ function framesOf(book, tiles) {
 }
 
 /** Fills a box of `width` by `height` pixels; pictures are `zoom` pixels on their longer side when they are alone. */
-function fillCell(book, element, tiles, { zoom, width, height }) {
+function fillCell(book, element, tiles, { zoom, width, height, versus = false }) {
   const frames = framesOf(book, tiles);
   if (!frames.length) {
     element.classList.add('vacant');
@@ -25,14 +25,16 @@ function fillCell(book, element, tiles, { zoom, width, height }) {
   }
   const flags = tiles.flatMap((tile) => book.flags(tile));
   if (flags.length) element.append(flagMark(flags));
+  const earlier = tiles.map((tile) => book.fact(tile, 'reused')).find(Boolean);
+  if (earlier) element.append(reusedMark(earlier));
   if (frames.length === 1) {
-    element.append(frameNode(book, frames[0], { longer: zoom, width, height }));
+    element.append(frameNode(book, frames[0], { longer: zoom, width, height, versus }));
     return;
   }
   const across = Math.min(Math.ceil(Math.sqrt(frames.length)), zoom < 160 ? 2 : 3);
   const shown = frames.length > across * across ? across * across - 1 : frames.length;
   const down = Math.ceil(Math.min(frames.length, across * across) / across);
-  const slot = { longer: zoom / across, width: width / across, height: height / down };
+  const slot = { longer: zoom / across, width: width / across, height: height / down, versus };
   const nodes = frames.slice(0, shown).map((frame) => frameNode(book, frame, slot));
   if (shown < frames.length) nodes.push(make('span', { class: 'more' }, `+${counted(frames.length - shown)}`));
   element.append(make('div', { class: `mosaic mosaic-${across}` }, ...nodes));
@@ -44,8 +46,29 @@ function flagMark(flags) {
   return make('span', { class: 'flag', role: 'img', 'aria-label': words, title: words }, icon('flag'));
 }
 
+/** A mark of a cell whose pictures an earlier run has made. */
+function reusedMark(earlier) {
+  const words = `reused from ${earlier}`;
+  return make('span', { class: 'reused', role: 'img', 'aria-label': words, title: words }, icon('reused'));
+}
+
+function pinMark() {
+  return make('span', { class: 'pin', role: 'img', 'aria-label': 'pinned', title: 'pinned' }, icon('pin'));
+}
+
 function frameNode(book, { tile, position }, room) {
-  return position < 0 ? stateCard(book, tile, room) : pictureNode(book, tile, position, room.longer);
+  if (position < 0) return stateCard(book, tile, room);
+  const picture = pictureNode(book, tile, position, room.longer);
+  return room.versus ? subtracted(book, tile, picture, room.longer) : picture;
+}
+
+/** A picture from which that of its baseline is subtracted: black where they agree. */
+function subtracted(book, tile, picture, longer) {
+  const baseline = baselineFrame(book, tile);
+  if (!baseline) return make('div', { class: 'versus without', title: 'it has no baseline' }, picture);
+  const other = pictureNode(book, baseline.tile, baseline.position, longer);
+  other.setAttribute('alt', '');
+  return make('div', { class: 'versus' }, picture, other);
 }
 
 /** A picture at most `longer` pixels long; the small copy unless the screen shows more than that holds. */
@@ -78,9 +101,10 @@ function missingCard(picture) {
 function stateCard(book, tile, { width, height }) {
   const state = STATES[book.states[tile]];
   const reason = book.fact(tile, 'reason');
+  const paid = /may (?:have been|be) made/.test(reason) && state === 'unknown' ? ', it may have been made' : '';
   const words = reason ? `${state}: ${reason}` : state;
   const card = make('div', { class: `card state-${state}`, title: words }, icon(state));
-  if (width >= 72) card.append(make('span', { class: 'card-state' }, state));
+  if (width >= 72) card.append(make('span', { class: 'card-state' }, `${state}${width >= 120 ? paid : ''}`));
   else card.append(make('span', { class: 'unseen' }, words));
   if (reason && width >= 96 && height >= 84) card.append(make('span', { class: 'card-reason' }, reason));
   return card;

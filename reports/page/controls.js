@@ -7,12 +7,14 @@ const TABS_ROOM = 72; // letters, with three more for the space around each labe
  * The controls above the grid.
  * @param {object} book
  * @param {(change: (view: View) => View, how: 'push'|'replace') => void} change asks for another view
+ * @param {{button: (axis: number) => HTMLElement}} cycle plays a held axis
  */
-function createControls(book, change) {
+function createControls(book, change, cycle) {
   const selects = new Map(['x', 'columns', 'y', 'rows'].map((role) => [role, roleSelect(book, role, change)]));
   fillArrange(book, selects, change);
   const zoom = wireZoom(change);
   const chips = wireFilters(change);
+  const versus = wireVersus(book, change);
   let shownHeld = null;
 
   /** Brings the controls in line with a scene; those that hold the focus are changed, not replaced. */
@@ -21,12 +23,13 @@ function createControls(book, change) {
     selects.get('columns').disabled = view.x === NOWHERE;
     selects.get('rows').disabled = view.y === NOWHERE;
     zoom.value = pixels;
+    versus.setAttribute('aria-pressed', view.versus);
     part('zoom-fit').setAttribute('aria-pressed', view.zoom === 0);
     for (const chip of chips) chip.setAttribute('aria-pressed', view.show.has(STATES.indexOf(chip.dataset.state)));
     const held = heldAxes(book, view);
     if (String(held) !== shownHeld) {
       shownHeld = String(held);
-      part('held').replaceChildren(...held.map((axis) => heldControl(book, axis, change)));
+      part('held').replaceChildren(...held.map((axis) => heldControl(book, axis, change, cycle)));
     }
     for (const control of part('held').children) control.dispatchEvent(new CustomEvent('view', { detail: view }));
   };
@@ -54,10 +57,12 @@ function fillArrange(book, selects, change) {
 // -- held points
 
 /** Tabs for an axis with few points, a slider for one with many. Each listens to `view` events to stay in line. */
-function heldControl(book, axis, change) {
+function heldControl(book, axis, change, cycle) {
   const { labels } = book.axes[axis];
   const letters = labels.slice(1).reduce((sum, label) => sum + label.length + 3, 0);
-  return letters <= TABS_ROOM ? heldTabs(book, axis, change) : heldSlider(book, axis, change);
+  const set = letters <= TABS_ROOM ? heldTabs(book, axis, change) : heldSlider(book, axis, change);
+  set.append(cycle.button(axis));
+  return set;
 }
 
 function heldTabs(book, axis, change) {
@@ -126,6 +131,14 @@ function wireZoom(change) {
   zoom.addEventListener('input', () => change((view) => ({ ...view, zoom: Number(zoom.value) }), 'replace'));
   part('zoom-fit').addEventListener('click', () => change((view) => ({ ...view, zoom: 0 }), 'replace'));
   return zoom;
+}
+
+/** The button that has every cell show its difference to the baseline's. */
+function wireVersus(book, change) {
+  const button = part('versus');
+  button.hidden = !book.baseline.size;
+  button.addEventListener('click', () => change((view) => ({ ...view, versus: !view.versus }), 'push'));
+  return button;
 }
 
 function wireFilters(change) {

@@ -137,6 +137,10 @@ function openBook(data) {
     axes,
     count: data.count,
     endpoint: data.endpoint,
+    /** Where the requests went, without secrets. */
+    target: data.target,
+    /** Name of the variable that holds the key, empty where there is none. */
+    key: data.key,
     layout: data.layout,
     baseline: new Map(data.baseline),
     shares: data.shares,

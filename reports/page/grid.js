@@ -5,9 +5,12 @@ const OVERSCAN = 140;
 /**
  * Shows scenes on the board and keeps the reader's place.
  * @param {object} book
- * @param {(row: number, column: number, frame?: number) => void} open called when a cell is clicked or entered
+ * @param {object} does
+ * @param {(row: number, column: number, frame?: number) => void} does.open called when a cell is clicked or entered
+ * @param {(frame: Frame) => void} does.pin called for the cell in which the reader presses P
+ * @param {() => void} does.compare called when the reader presses C
  */
-function createGrid(book, open) {
+function createGrid(book, does) {
   const [scroller, board, heads, body] = ['page', 'board', 'heads', 'body'].map(part);
   let scene = null;
   let shown = freshElements();
@@ -67,12 +70,23 @@ function createGrid(book, open) {
     if (focus) shown.active?.focus({ preventScroll: true });
   }
 
+  function pinActive() {
+    const tiles = tilesAt(scene.arrangement, active.row, active.column);
+    const frame = framesOf(book, tiles).find(({ tile, position }) => position >= 0 && passes(book, scene.view, tile));
+    if (frame) does.pin(frame);
+    else announce('there is no picture to pin');
+  }
+
   board.addEventListener('keydown', (event) => {
-    if (!event.target.closest('[role=gridcell]')) return;
+    const cell = event.target.closest('[role=gridcell]');
+    if (!cell) return;
+    Object.assign(active, { row: Number(cell.dataset.row), column: Number(cell.dataset.column) });
     const target = keyTarget(scene, active, event);
     if (!target) return;
     event.preventDefault();
-    if (target === 'open') open(active.row, active.column);
+    if (target === 'open') does.open(active.row, active.column);
+    else if (target === 'pin') pinActive();
+    else if (target === 'compare') does.compare();
     else go(target.row, target.column);
   });
 
@@ -81,7 +95,7 @@ function createGrid(book, open) {
     if (!cell) return;
     const [row, column] = [Number(cell.dataset.row), Number(cell.dataset.column)];
     go(row, column);
-    open(row, column, frameUnder(event.target));
+    does.open(row, column, frameUnder(event.target));
   });
 
   scroller.addEventListener('scroll', onceAFrame(render), { passive: true });

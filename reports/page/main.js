@@ -10,9 +10,17 @@ function start() {
   let openedHere = false;
   let resting = 0;
 
-  const grid = createGrid(book, (row, column, frame) => viewer.open(row, column, frame));
+  const grid = createGrid(book, {
+    open: (row, column, frame) => viewer.open(row, column, frame),
+    pin: (frame) => change((view) => togglePin(book, view, frame), 'push'),
+    compare: () => change((view) => ({ ...view, compare: view.compare || 'side' }), 'push'),
+  });
   const viewer = createViewer(book, {
     scene: () => scene,
+    change: (next, how) => {
+      openedHere = false; // going back would undo it
+      change(next, how);
+    },
     moved: (row, column, tile) => {
       grid.go(row, column, { focus: false });
       const how = scene.view.cell ? 'replace' : 'push';
@@ -29,12 +37,25 @@ function start() {
       openedHere = false;
     },
   });
-  const updateControls = createControls(book, change);
+  const compare = createCompare(book, {
+    view: () => scene.view,
+    change,
+    closed: () => {
+      grid.focus();
+      change((view) => ({ ...view, compare: '', along: null, pair: '' }), 'push');
+    },
+  });
+  const updateTray = createTray(book, change);
+  const cycle = createCycle(book, () => scene.view, change);
+  const updateControls = createControls(book, change, cycle);
 
   /** Replaces the view and says so in the address. */
   function change(next, how) {
     const view = next(scene.view);
-    show(view);
+    if (sameGrid(view, scene.view)) scene = { ...scene, view };
+    else show(view);
+    updateTray(view);
+    compare.update(view);
     record(view, how);
   }
 
@@ -78,6 +99,8 @@ function start() {
     const view = readView(book, location.hash);
     if (!scene || spellView(book, { ...scene.view, cell: '' }) !== spellView(book, { ...view, cell: '' })) show(view);
     else scene = { ...scene, view };
+    updateTray(view);
+    compare.update(view);
     const place = view.cell ? findCell(book, scene, view.cell) : null;
     if (place) viewer.open(place.row, place.column);
     else {

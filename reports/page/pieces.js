@@ -99,6 +99,7 @@ function makeCell(book, scene, row, column) {
   });
   Object.assign(element.style, pixels({ left: stub + columns.starts[column], width }));
   if (tiles.length && !tiles.some((tile) => passes(book, view, tile))) element.classList.add('faded');
-  fillCell(book, element, tiles, { zoom, width, height });
+  fillCell(book, element, tiles, { zoom, width, height, versus: view.versus });
+  if (hasPin(book, view, tiles)) element.append(pinMark());
   return element;
 }

@@ -1,8 +1,8 @@
 // ---- travel: where keys lead on the grid, and how the window follows the reader
 
-/** Where a key leads from the active cell: a place, 'open', or null for keys that mean nothing here. */
+/** Where a key leads from the active cell: a place, 'open', 'pin', 'compare', or null for keys that mean nothing here. */
 function keyTarget({ arrangement, columns, rows }, { row, column }, { key, shiftKey, ctrlKey, metaKey }) {
-  if (metaKey) return null;
+  if (metaKey || (ctrlKey && key.length === 1)) return null;
   const across = (by) => ({ row, column: stepFrom(arrangement.columns, columns.groups, column, by, shiftKey) });
   const down = (by) => ({ row: stepFrom(arrangement.rows, rows.groups, row, by, shiftKey), column });
   const moves = {
@@ -16,6 +16,8 @@ function keyTarget({ arrangement, columns, rows }, { row, column }, { key, shift
     End: () => ({ row: ctrlKey ? arrangement.rows.length - 1 : row, column: arrangement.columns.length - 1 }),
     Enter: () => 'open',
     ' ': () => 'open',
+    p: () => 'pin',
+    c: () => 'compare',
   };
   return Object.hasOwn(moves, key) ? moves[key]() : null;
 }

@@ -4,6 +4,7 @@ const ROLES = ['x', 'y', 'columns', 'rows'];
 const NOWHERE = -1;
 const ALL = 0;
 const ADDRESS_VERSION = '1';
+const NOTHING_COMPARED = { pins: [], compare: '', along: null, pair: '', versus: false };
 
 /**
  * A view is never changed, only replaced.
@@ -16,6 +17,11 @@ const ADDRESS_VERSION = '1';
  * @property {number} zoom longer side of a picture in CSS pixels; 0 fits the window
  * @property {Set<number>} show states to show; empty shows all
  * @property {string} cell digest of the tile in the viewer, or empty
+ * @property {string[]} pins frames that the reader keeps at hand, see `pinOf`
+ * @property {string} compare how they are compared, a name of `MODES`; empty while they are not
+ * @property {{axis: number, from: number, to: number}|null} along compares pairs along an axis, in place of the pins
+ * @property {string} pair digest of the first of the pair that is compared, or empty
+ * @property {boolean} versus whether each cell shows its difference to the baseline's
  */
 
 function placedAxes(view) {
@@ -49,7 +55,7 @@ function initialView(book) {
   const asked = ROLES.map((role) => named(book.layout[role]));
   const roles = asked.some((axis) => axis !== NOWHERE) ? asked : proposeRoles(book);
   const [x, y, columns, rows] = roles;
-  return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '' });
+  return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '', ...NOTHING_COMPARED });
 }
 
 /**
@@ -135,6 +141,7 @@ function spellView(book, view) {
   if (view.zoom) words.set('zoom', view.zoom);
   if (view.show.size) words.set('show', [...view.show].sort().map((state) => STATES[state]).join(' '));
   if (view.cell) words.set('cell', view.cell);
+  spellCompared(book, view, words);
   return `#${words}`;
 }
 
@@ -149,7 +156,35 @@ function readView(book, fragment) {
   const shown = (words.get('show') ?? '').split(' ').map((state) => STATES.indexOf(state));
   view.show = new Set(shown.filter((state) => state >= 0));
   view.cell = words.get('cell') ?? '';
+  Object.assign(view, readCompared(book, words));
   return tidy(book, view);
+}
+
+function spellCompared(book, { pins, compare, along, pair, versus }, words) {
+  for (const pin of pins) words.append('pin', pin);
+  if (versus) words.set('versus', 'baseline');
+  if (!compare) return;
+  words.set('compare', compare);
+  if (!along) return;
+  const { name, labels } = book.axes[along.axis];
+  words.set('along', name);
+  words.set('from', labels[along.from]);
+  words.set('to', labels[along.to]);
+  if (pair) words.set('pair', pair);
+}
+
+function readCompared(book, words) {
+  const compare = MODES.some(({ name }) => name === words.get('compare')) ? words.get('compare') : '';
+  const axis = book.axes.findIndex(({ name }) => name === words.get('along'));
+  const digit = (end) => (axis < 0 ? -1 : book.axes[axis].labels.indexOf(words.get(end), 1));
+  const along = { axis, from: digit('from'), to: digit('to') };
+  return {
+    pins: words.getAll('pin').slice(0, MOST_PINS),
+    compare,
+    along: compare && along.from > 0 && along.to > 0 ? along : null,
+    pair: words.get('pair') ?? '',
+    versus: book.baseline.size > 0 && words.get('versus') === 'baseline',
+  };
 }
 
 function readRoles(book, words, initial) {
@@ -172,6 +207,12 @@ function readHeld(book, words, initial) {
     const digit = label === null ? -1 : labels.indexOf(label, 1);
     return digit > 0 ? digit : initial.held[axis];
   });
+}
+
+/** Whether two views look the same on the grid. */
+function sameGrid(a, b) {
+  const looks = ['x', 'y', 'columns', 'rows', 'held', 'zoom', 'show', 'pins', 'versus'];
+  return looks.every((name) => a[name] === b[name]);
 }
 
 /** Whether two views show the same axes in the same places, so that the reader's place still means something. */

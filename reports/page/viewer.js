@@ -6,13 +6,13 @@
  * @param {object} hooks
  * @param {() => Scene} hooks.scene what is on the grid now
  * @param {(row: number, column: number, tile: number) => void} hooks.moved called whenever another cell is shown
+ * @param {(change: (view: View) => View, how: 'push'|'replace') => void} hooks.change asks for another view
  * @param {() => void} hooks.closed
  */
 function createViewer(book, hooks) {
   const dialog = part('viewer');
   const place = { row: 0, column: 0, frame: 0 };
   let frames = [];
-  let pinned = null;
 
   function open(row, column, asked = -1) {
     const { arrangement, view } = hooks.scene();
@@ -80,12 +80,16 @@ function createViewer(book, hooks) {
   }
 
   function pin() {
-    pinned = pinned ? null : frames[place.frame];
-    showFrame(frames[place.frame], pinned ? 'pinned: hold B over another picture to see this one' : 'no longer pinned');
+    const frame = frames[place.frame];
+    if (frame.position < 0) return showFrame(frame, 'there is no picture to pin');
+    hooks.change((view) => togglePin(book, view, frame), 'replace');
+    const pinned = hooks.scene().view.pins.includes(pinOf(book, frame));
+    return showFrame(frame, pinned ? 'pinned: hold B over another picture to see this one' : 'no longer pinned');
   }
 
-  /** Shows what the picture is compared with: the pinned one, else its baseline. */
+  /** Shows what the picture is compared with: the one pinned last, else its baseline. */
   function compare() {
+    const pinned = pinnedFrames(book, hooks.scene().view).at(-1);
     const frame = pinned ?? baselineFrame(book, frames[place.frame].tile);
     if (frame) showFrame(frame, `${pinned ? 'pinned' : 'baseline'}: ${book.title(frame.tile)}`);
     else showFrame(frames[place.frame], 'nothing to compare with: P pins a picture');
@@ -134,20 +138,6 @@ function nextCell({ arrangement, rows, columns }, from, [down, right], byGroup, 
   }
 }
 
-/** The first picture of the tile that differs from this one in the baseline's axes alone, if it has one. */
-function baselineFrame(book, tile) {
-  const wanted = book.axes.map(({ name, labels, digits }) => {
-    const digit = book.baseline.has(name) ? labels.indexOf(book.baseline.get(name), 1) : -1;
-    return digit > 0 ? digit : digits[tile];
-  });
-  for (let other = 0; other < book.count; other += 1) {
-    if (book.pictureCount(other) && book.axes.every(({ digits }, axis) => digits[other] === wanted[axis])) {
-      return { tile: other, position: 0 };
-    }
-  }
-  return null;
-}
-
 /** A picture as large as the stage allows, up to twice its own pixels; a card where there is none. */
 function fullPicture(book, { tile, position }) {
   if (position < 0) return stateCard(book, tile, { width: 480, height: 320 });
@@ -170,8 +160,8 @@ function panel(book, frame, neighbours) {
     verdict(book, tile),
     ...flagLines(book, tile),
     factList(book, frame),
-    ...jsonBlock(route, book.request.entries(tile), differing(book, tile, neighbours)),
-    ...jsonBlock('Answer', book.answer.entries(tile), new Set()),
+    ...jsonBlock(route, book.request.entries(tile), differing(book, tile, neighbours), (code) => copyButtons(book, tile, code)),
+    ...jsonBlock('Answer', book.answer.entries(tile), new Set(), (code, text) => copyButton(code, text)),
   ];
 }
 
@@ -226,8 +216,8 @@ function differing(book, tile, neighbours) {
   return different;
 }
 
-/** A JSON object as text, one line a member, with a button that copies it. */
-function jsonBlock(title, entries, marked) {
+/** A JSON object as text, one line a member, with buttons that copy it. */
+function jsonBlock(title, entries, marked, buttons) {
   if (!entries.length) return [];
   const lines = entries.map(([name, value], place) => {
     const comma = place < entries.length - 1 ? ',' : '';
@@ -235,20 +225,14 @@ function jsonBlock(title, entries, marked) {
     return marked.has(name) ? make('mark', { title: 'differs from a neighbour on the grid' }, line) : line;
   });
   const code = make('pre', { tabindex: 0 }, '{\n', ...lines, '}');
-  const button = make('button', { type: 'button', class: 'copy' }, 'Copy');
-  button.addEventListener('click', () => copy(JSON.stringify(Object.fromEntries(entries), null, 2), code, button));
-  return [make('div', { class: 'block-head' }, make('h3', {}, title), button), code];
+  const text = JSON.stringify(Object.fromEntries(entries), null, 2);
+  return [make('div', { class: 'block-head' }, make('h3', {}, title), buttons(code, text)), code];
 }
 
-/** Copies text; where the browser does not let a page do so, selects what is shown for the reader to copy. */
-async function copy(text, shown, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = 'Copied';
-  } catch {
-    getSelection().selectAllChildren(shown);
-    button.textContent = 'Selected: press Ctrl+C';
-  }
+function copyButton(code, text) {
+  const button = make('button', { type: 'button', class: 'copy' }, 'Copy');
+  button.addEventListener('click', () => copy(text, code, button, 'Copy'));
+  return button;
 }
 
 function keyHelp(book) {

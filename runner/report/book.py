@@ -67,6 +67,7 @@ class Book:
     Attributes:
         description: words of the author in light Markdown; shown as paragraphs and lists of text, never as HTML.
         target: where the requests went, without secrets.
+        key_variable: name of the environment variable that holds the key; empty where the target has none.
         axes: in the order of the file.
         layout: where the page puts each axis at first.
         tiles: in plan order.
@@ -81,6 +82,7 @@ class Book:
     axes: tuple[Axis, ...]
     tiles: Iterable[Tile]
     title: str = ""
+    key_variable: str = ""
     description: str = ""
     layout: Layout = field(default_factory=Layout)
     shares: Sequence[Share] = ()

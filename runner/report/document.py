@@ -22,6 +22,8 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
     return {
         "format": FORMAT,
         "endpoint": book.endpoint,
+        "target": book.target,
+        "key": book.key_variable,
         "axes": [_axis(axis) for axis in book.axes],
         "layout": {role: getattr(book.layout, role) for role in ("x", "y", "columns", "rows")},
         "baseline": [list(pair) for pair in book.layout.baseline.items()],
