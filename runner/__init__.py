@@ -17,6 +17,7 @@ A test reads this drawing and holds the code to it.
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
     4  forecast    how long a plan would take, and what was assumed
+    4  bundle      a run's pictures under readable names, in one ZIP
     4  rescue      a damaged ledger becomes one that says what is certain
     4  reuse       what an earlier run made is taken from there
     4  receiver*   the other end of a webhook: answers that come by themselves
@@ -39,6 +40,7 @@ A test reads this drawing and holds the code to it.
     1  provenance  which versions, commit and machine made a run
     1  pace        when to send, how long to wait, when to stop: arithmetic with the clock passed in
     1  flags       what is odd about a picture that came
+    1  infotext    a request in the words that other tools read from a picture
     1  files       writes that happen whole or not at all
     0  nouns       the vocabulary: frozen dataclasses, no I/O
     0  errors      what can go wrong, drawn as a tree

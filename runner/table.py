@@ -5,6 +5,7 @@ several places (two combinations that mean the same request) has rows for each: 
 pictures. Missing is missing: NaN and None, never 0 or an empty text.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -33,6 +34,9 @@ RECORD = {
 }
 """Columns that tell what became of a cell, with their types; the axes stand before them, the request's parameters after."""
 
+MARKDOWN = ("outcome", "reason", "sample", "seed", "seconds")
+"""Columns of the Markdown table beside the axes."""
+
 ROWS_AT_ONCE = 2_000
 """Places of the grid that are made into CSV at once."""
 
@@ -40,8 +44,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet read a text as a formula (OWASP, "CSV Injection"), in both widths."""
 
 
-def frame(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
-    """Return the tidy table of a run.
+def frame(plan: Plan, standings: Mapping[str, Standing], placements: Iterable[Placement] | None = None) -> pd.DataFrame:
+    """Return the tidy table of a run, or of some places of its grid.
 
     Columns: each axis that is no parameter by its name (the point's label), then `RECORD`, then every parameter of the
     endpoint; an axis that has the name of a record's column is called `axis.<name>`. Their types are the same whatever
@@ -49,7 +53,7 @@ def frame(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     time for the whole request; `seed` is the one given or drawn, of the first sample; `flags` is what is odd about the
     image, in words.
     """
-    return _frame(plan, plan.placements(), standings)
+    return _frame(plan, plan.placements() if placements is None else placements, standings)
 
 
 def spreadsheet(plan: Plan, standings: Mapping[str, Standing]) -> Iterator[bytes]:
@@ -105,6 +109,22 @@ def shares(plan: Plan, standings: Mapping[str, Standing]) -> pd.DataFrame:
     found = found.assign(p50=seconds.quantile(0.5), p95=seconds.quantile(0.95))
     order = [(axis.name, point.label) for axis in plan.axes for point in axis.points]
     return found.reindex([key for key in order if key in found.index]).reset_index()
+
+
+def markdown(table: pd.DataFrame, axes: Sequence[str]) -> str:
+    """Return a table as Markdown (GitHub's): the axes, what became of each cell, its seed and seconds; all of it text."""
+    names = [
+        name for name in dict.fromkeys([*axes, *(f"axis.{axis}" for axis in axes), *MARKDOWN]) if name in table.columns
+    ]
+    rows = table[names].astype(object).where(table[names].notna(), None).to_numpy().tolist()
+    lines = [names, ["---"] * len(names), *rows]
+    return "".join(f"| {' | '.join(_cell(value) for value in line)} |\n" for line in lines)
+
+
+def _cell(value: object) -> str:
+    """Return a value as one cell of a Markdown table: no markup, no line of its own."""
+    text = "" if value is None else str(value)
+    return re.sub(r"([\\`*_{}\[\]<>#|~!$&])", r"\\\1", " ".join(text.split())) if text != "---" else text
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:

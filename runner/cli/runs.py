@@ -15,7 +15,7 @@ from runner.cli.app import app
 from runner.cli.ending import tell
 from runner.cli.experiments import File, Json, NoReuse, Overrides, Reuse, Target, places
 from runner.cli.sending import ask, exit_code, spending, watched
-from runner.cli.words import complain, say, say_json, say_table
+from runner.cli.words import complain, counted, say, say_json, say_table
 from runner.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    MD = "md"
     PARQUET = "parquet"
+    ZIP = "zip"
 
 
 @app.command()
@@ -167,18 +169,30 @@ def summary(
 @app.command()
 def export(
     run: Run,
-    format: Annotated[Format, typer.Option("--format", "-f", help="csv, jsonl or parquet.")] = Format.CSV,  # noqa: A002  # the flag's name
+    format: Annotated[Format, typer.Option("--format", "-f", help="csv, jsonl, md, parquet or zip.")] = Format.CSV,  # noqa: A002  # the flag's name
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write here, not to standard output.")
     ] = None,
+    only: Annotated[
+        str, typer.Option("--only", metavar="EXPR", help="Only these cells: 'scheduler=DDIMScheduler, seed=1|2'.")
+    ] = "",
 ) -> None:
-    """Write a run's table: one row an image, every request parameter a column."""
-    from runner.files import write_whole
-    from runner.verbs import exported
+    """Write a run's table: one row an image, every request parameter a column. Or its pictures, as one ZIP.
 
-    if format is Format.PARQUET and out is None:
-        raise InputError("export: parquet is binary and needs a file; add --out table.parquet")
-    data = exported(run, format.value)
+    The pictures have readable names, and PNG files carry their request as AUTOMATIC1111's "PNG Info" reads it, and as JSON.
+    """
+    from runner.cli.only import parse_only
+    from runner.files import write_whole
+    from runner.folder import RunFolder
+    from runner.verbs import bundled, exported
+
+    rule = parse_only(only, RunFolder(run).plan()) if only else None
+    if format in (Format.PARQUET, Format.ZIP) and out is None:
+        raise InputError(f"export: {format} is binary and needs a file; add --out {run.name}.{format}")
+    if format is Format.ZIP and out is not None:
+        say(f"{out}: {counted(bundled(run, out, rule), 'picture')}")
+        return
+    data = exported(run, format.value, rule)  # type: ignore[arg-type]  # ZIP was handled above
     if out is None:
         sys.stdout.write(data.decode())
     else:

@@ -16,7 +16,7 @@ from runner.verbs.choosing import Choice, means
 from runner.verbs.comparing import Revision, differ, revise
 from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.pacing import pace
-from runner.verbs.reading import axes_of, count, exported, load, maybe_paid, render, summarise
+from runner.verbs.reading import axes_of, bundled, count, exported, load, maybe_paid, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
 from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
 from runner.verbs.watching import Status, Watch, follow
@@ -32,6 +32,7 @@ __all__ = [
     "Verdict",
     "Watch",
     "axes_of",
+    "bundled",
     "check",
     "count",
     "differ",

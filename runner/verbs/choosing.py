@@ -8,7 +8,7 @@ from runner.errors import RunFolderError
 from runner.folder import RunFolder
 from runner.ledger import Gist, Ledger, OpenAttempt
 from runner.nouns import Cell, Rule, State
-from runner.plan import Plan, continued
+from runner.plan import Placement, Plan, continued
 from runner.plan.identity import identify
 from runner.plan.rules import meets
 from runner.reuse import NOWHERE, Places
@@ -61,7 +61,7 @@ def lacking(plan: Plan, gists: Mapping[str, Gist], choice: Choice) -> Iterator[C
 
 def is_lacking(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
     """Return whether a cell is chosen and not made."""
-    return state_of(cell, gists) is not State.MADE and _chosen(cell, choice.only)
+    return state_of(cell, gists) is not State.MADE and chosen(cell, choice.only)
 
 
 def owed(
@@ -76,12 +76,12 @@ def owed(
         before: how they stood when they were chosen by that: nobody was asked about those that stand so only since.
     """
     wanted = partial(_is_wanted, gists=gists, choice=choice, before=before) if gists or choice.states else None
-    return (cell for cell in plan.ordered(wanted) if _chosen(cell, choice.only))
+    return (cell for cell in plan.ordered(wanted) if chosen(cell, choice.only))
 
 
 def is_owed(cell: Cell, gists: Mapping[str, Gist], choice: Choice) -> bool:
     """Return whether a cell is chosen and to be sent."""
-    return _is_wanted(cell.digest, gists, choice) and _chosen(cell, choice.only)
+    return _is_wanted(cell.digest, gists, choice) and chosen(cell, choice.only)
 
 
 def _is_wanted(
@@ -101,7 +101,7 @@ def _state(gist: Gist | None) -> State:
 
 def means(plan: Plan, rule: Rule) -> bool:
     """Return whether a rule over axes and parameters holds for any cell."""
-    return any(_chosen(cell, rule) for cell in plan.cells())
+    return any(chosen(cell, rule) for cell in plan.cells())
 
 
 def left_open(plan: Plan, ledger: Ledger) -> Iterator[OpenAttempt]:
@@ -125,10 +125,11 @@ def unfetched(plan: Plan, ledger: Ledger, choice: Choice) -> list[OpenAttempt]:
     return [attempt for attempt in ledger.unfetched() if identify(attempt.request, plan.provider) == attempt.cell]
 
 
-def _chosen(cell: Cell, rule: Rule) -> bool:
+def chosen(cell: Cell | Placement, rule: Rule) -> bool:
+    """Return whether a cell, or a place of the grid, meets a rule over axes and parameters."""
     return all(meets(criterion, _said(cell, name)) for name, criterion in rule.items())
 
 
-def _said(cell: Cell, name: str) -> tuple[object, ...]:
+def _said(cell: Cell | Placement, name: str) -> tuple[object, ...]:
     found: list[object] = [cell.request.parameters[name]] if name in cell.request.parameters else []
     return (*found, cell.coordinates[name]) if name in cell.coordinates else tuple(found)

@@ -1,14 +1,16 @@
 """What a run folder holds: counts, table, page. What needs pandas is imported where it is used."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runner.errors import InputError
+from runner.errors import InputError, RunFolderError
 from runner.folder import RunFolder
 from runner.ledger import Gist, Standing
-from runner.nouns import State
+from runner.nouns import Rule, State
+from runner.plan import Placement, Plan
+from runner.verbs.choosing import chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,20 +77,29 @@ def summarise(run: str | Path, by: Sequence[str]) -> "pd.DataFrame":
         raise InputError(f"--by: {error.args[0]}") from error
 
 
-def exported(run: str | Path, form: Literal["csv", "jsonl", "parquet"]) -> bytes:
-    """Return a run's table as CSV (texts that a spreadsheet would take for formulas are quoted), JSONL or Parquet.
+def exported(run: str | Path, form: Literal["csv", "jsonl", "md", "parquet"], only: Rule | None = None) -> bytes:
+    """Return a run's table as CSV (texts that a spreadsheet would take for formulas are quoted), JSONL, Markdown or Parquet.
+
+    Args:
+        run: the run folder.
+        form: which of them.
+        only: a rule over axes and parameters that the cells meet; all cells without it.
 
     Raises:
         InputError: Parquet is asked for and pyarrow is not installed.
     """
     from runner import table
 
-    found = load(run)
+    folder = RunFolder(Path(run))
+    plan = folder.plan()
+    found = table.frame(plan, standings_of(folder), _placements(plan, only))
     match form:
         case "csv":
             return table.spreadsheet_safe(found).to_csv(index=False).encode()
         case "jsonl":
             return found.to_json(orient="records", lines=True, force_ascii=False).encode()
+        case "md":
+            return table.markdown(found, [axis.name for axis in plan.axes]).encode()
         case "parquet":
             try:
                 return found.to_parquet(index=False)
@@ -96,6 +107,40 @@ def exported(run: str | Path, form: Literal["csv", "jsonl", "parquet"]) -> bytes
                 raise InputError(
                     'export: parquet needs pyarrow; install it: pip install "sweeprunner[parquet]"'
                 ) from error
+
+
+def bundled(run: str | Path, out: str | Path, only: Rule | None = None) -> int:
+    """Write a run's pictures and its table as one ZIP (see `runner.bundle`); return how many pictures.
+
+    Args:
+        run: the run folder.
+        out: the file, written whole or not at all.
+        only: a rule over axes and parameters that the cells meet; all cells without it.
+
+    Raises:
+        RunFolderError: a picture of the run is missing.
+    """
+    from runner.bundle import bundle
+
+    folder, out = RunFolder(Path(run)), Path(out)
+    plan, standings = folder.plan(), standings_of(folder)
+    beside = {"table.csv": exported(run, "csv", only), "experiment.yaml": plan.experiment.source.encode()}
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with part.open("wb") as file:
+            count = bundle(folder.path, file, _placements(plan, only), standings, beside)
+        part.replace(out)
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"{error.filename}: no such file; `sweep rescue {run}` says which pictures are missing"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _placements(plan: Plan, only: Rule | None) -> Iterator[Placement]:
+    return (place for place in plan.placements() if chosen(place, only or {}))
 
 
 def axes_of(run: str | Path) -> tuple[str, ...]:
