@@ -137,7 +137,7 @@ def make_engine(name: str, *, model_dir: Path | None = None, device: str = "cpu"
         InputError: no engine has that name.
         EngineMissing: its packages are not installed.
     """
-    return _recipe(name, model_dir=model_dir, device=device)()
+    return recipe_of(name, model_dir=model_dir, device=device)()
 
 
 def make_engines(workers: int, name: str, *, model_dir: Path | None = None, device: str = "cpu") -> Sequence[Engine]:
@@ -147,11 +147,16 @@ def make_engines(workers: int, name: str, *, model_dir: Path | None = None, devi
         InputError: no engine has that name.
         EngineMissing: its packages are not installed.
     """
-    recipe = _recipe(name, model_dir=model_dir, device=device)
+    recipe = recipe_of(name, model_dir=model_dir, device=device)
     return [recipe()] if workers == 1 else [ProcessEngine(recipe) for _ in range(workers)]
 
 
-def _recipe(name: str, *, model_dir: Path | None, device: str) -> Callable[[], Engine]:
+def recipe_of(name: str, *, model_dir: Path | None, device: str) -> Callable[[], Engine]:
+    """Return what makes an engine; picklable, so that it can be made in another process or on another machine.
+
+    Raises:
+        InputError: no engine has that name.
+    """
     match name:
         case "diffusion":
             return partial(DiffusionEngine, model_dir or shipped("models"), device=device)

@@ -20,6 +20,7 @@ BIG = {
     "diffusers": {"engine", "studio"},
     "transformers": {"engine", "studio"},
     "peft": {"engine", "studio"},
+    "ray": {"cluster"},
     "starlette": {"server", "receiver"},
     "uvicorn": {"target"},
     "httptools": {"carrier"},

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from runner.cli.experiments import Json
 from runner.cli.words import complain, say_json, say_table
 from runner.errors import EngineError, InputError
 
+KEY_VARIABLE = "SWEEP_KEY"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,7 +35,7 @@ def serve(
         str,
         typer.Option(
             "--key",
-            envvar="SWEEP_KEY",
+            envvar=KEY_VARIABLE,
             show_envvar=True,
             help="The key that requests must carry. Other users of this machine see a command line: prefer the variable.",
         ),
@@ -56,6 +57,20 @@ def serve(
         Path | None,
         typer.Option("--faults", metavar="FILE", help="Lie to clients as a YAML file says, to test them."),
     ] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Put the engines on a Ray cluster: its address, auto for the one of this machine, local to start one.",
+        ),
+    ] = "",
+    replicas: Annotated[
+        str, typer.Option("--replicas", metavar="N or N-M", help="With --cluster: engines; N-M follows the queue.")
+    ] = "",
+    gpus: Annotated[
+        float, typer.Option("--gpus", min=0.0, help="With --cluster: GPUs of each engine; 0.5 has two share one.")
+    ] = 0.0,
 ) -> None:
     """Serve the endpoint over HTTP, for this or another program, until Ctrl-C."""
     from runner.engine.warehouse import Warehouse
@@ -69,6 +84,31 @@ def serve(
             "everyone in"
         )
     _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
+    if cluster:
+        idle = {"--workers": workers > 1, "--faults": faults, "--models-from": models_from, "--allow-hub": allow_hub}
+        _refuse_beside_cluster([name for name, given in idle.items() if given])
+        least, most = _span(replicas)
+        _serve_cluster(
+            cluster,
+            {
+                "engine": engine,
+                "model_dir": str(model_dir.resolve()) if model_dir else "",
+                "device": device,
+                "least": least,
+                "most": most,
+                "gpus": gpus,
+                "key_variable": KEY_VARIABLE if key else "",
+                "allow_private": allow_private,
+            },
+            key=key,
+            host=host,
+            port=port,
+        )
+        return
+    if replicas or gpus:
+        raise InputError(
+            "serve: --replicas and --gpus are for engines on a cluster; add --cluster ADDRESS, or use --workers"
+        )
     lies = load(faults) if faults else None
     outside = Outside(allow_private=allow_private)
     if allow_hub:
@@ -104,6 +144,41 @@ def serve(
     finally:
         if lies and serving:
             say_json(served.state.account.said())
+
+
+def _serve_cluster(address: str, settings: Mapping[str, object], *, key: str, host: str, port: int) -> None:
+    """Serve from a cluster until Ctrl-C. The key goes to the front by its variable, which a local cluster inherits."""
+    from runner.cluster.fleet import fleet
+
+    wanted = fleet(settings)
+    try:
+        from runner.cluster.head import fleet_running, until_interrupted
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"serve: --cluster needs Ray, and {error.name} is not installed; install it: pip install 'sweeprunner[cluster]'"
+        ) from error
+    if key:
+        os.environ[KEY_VARIABLE] = key
+    try:
+        with fleet_running(address, wanted, host=host, port=port) as url:
+            said = f"{url} answers until Ctrl-C ({wanted.least} to {wanted.most} engines on Ray, {address})"
+            asyncio.run(until_interrupted(lambda: complain(said)))
+    except EngineError as error:
+        raise InputError(str(error)) from error
+
+
+def _span(replicas: str) -> tuple[int, int]:
+    """Return how many engines a cluster has, at least and at most. Raises InputError."""
+    least, _, most = (replicas or "1").partition("-")
+    if not (least.isdecimal() and (most or least).isdecimal()):
+        raise InputError(f"serve: --replicas {replicas}: a number, or two with a dash between, as in 1-4")
+    return int(least), int(most or least)
+
+
+def _refuse_beside_cluster(idle: Sequence[str]) -> None:
+    """Refuse options that do nothing on a cluster. Raises InputError."""
+    if idle:
+        raise InputError(f"serve: {', '.join(idle)} is for a server on this machine; leave it or --cluster out")
 
 
 def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[Path], allow_hub: bool) -> None:

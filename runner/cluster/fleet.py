@@ -1,0 +1,55 @@
+"""What runs on a cluster, said without Ray: how many engines, on what, with which models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from runner.errors import InputError
+from runner.schema import did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What runs on a cluster.
+
+    Attributes:
+        engine: "diffusion" or "sketch".
+        model_dir: a diffusers folder, or a folder of them, at the same path on every machine; empty for the one that ships.
+        device: where diffusion computes: cpu, cuda.
+        least, most: replicas; between them their number follows the queue's length.
+        cpus, gpus: of each replica; half a GPU has two replicas share one.
+        models: that a replica keeps in memory.
+        queue_limit: requests that may wait.
+        key_variable: environment variable of the front that holds the key which requests must carry; empty lets everyone in.
+        allow_private: whether links and webhooks may lead into the front's own network.
+    """
+
+    engine: str = "diffusion"
+    model_dir: str = ""
+    device: str = "cpu"
+    least: int = 1
+    most: int = 1
+    cpus: float = 1.0
+    gpus: float = 0.0
+    models: int = 1
+    queue_limit: int = 256
+    key_variable: str = ""
+    allow_private: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no cluster can run. Raises InputError."""
+        if not 1 <= self.least <= self.most:
+            raise InputError(
+                f"cluster: {self.least} to {self.most} replicas; the least is 1 at least, and the most is no fewer"
+            )
+        if self.models < 1:
+            raise InputError(f"cluster: models is {self.models}; a replica keeps one model in memory at least")
+
+
+def fleet(said: Mapping[str, Any]) -> Fleet:
+    """Return the fleet that a Serve config's `args` describe. Raises InputError for a name that is none."""
+    known = [each.name for each in fields(Fleet)]
+    for name in said:
+        if name not in known:
+            raise InputError(f"cluster: {name!r} is no setting{did_you_mean(name, known)}")
+    return Fleet(**said)
