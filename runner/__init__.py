@@ -18,6 +18,7 @@ A test reads this drawing and holds the code to it.
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
     4  forecast    how long a plan would take, and what was assumed
+    4  ballots     a file of ratings that a page has exported becomes Ratings
     4  bundle      a run's pictures under readable names, in one ZIP
     4  rescue      a damaged ledger becomes one that says what is certain
     4  reuse       what an earlier run made is taken from there
@@ -33,6 +34,7 @@ A test reads this drawing and holds the code to it.
     3  table       a ledger becomes one tidy DataFrame, and summaries of it (the only pandas import)
     2  plan        an Experiment becomes a Plan
     2  wire        the HTTP contract: request to body, answer to reply; both sides use it
+    2  ratings     what people think of pictures: stars, and which of two is better
     2  ledger      what was asked and what came back; one writer
     2  lock        the lock that gives a run folder one writer, and who that is
     2  vault       bytes by their digest, thumbnails
@@ -42,6 +44,7 @@ A test reads this drawing and holds the code to it.
     1  pace        when to send, how long to wait, when to stop: arithmetic with the clock passed in
     1  flags       what is odd about a picture that came
     1  infotext    a request in the words that other tools read from a picture
+    1  ranking     who wins against whom becomes how good each is, and how sure that is
     1  files       writes that happen whole or not at all
     0  nouns       the vocabulary: frozen dataclasses, no I/O
     0  errors      what can go wrong, drawn as a tree
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
         check,
         differ,
         estimate,
+        import_ratings,
         load,
         prepare,
         render,
@@ -75,6 +79,7 @@ __all__ = [
     "check",
     "differ",
     "estimate",
+    "import_ratings",
     "load",
     "prepare",
     "render",

@@ -10,16 +10,20 @@ from runner.folder import partial
 from runner.ledger import PENDING, Standing
 from runner.nouns import Axis
 from runner.plan import Placement, Plan
+from runner.ratings import Ratings
 from runner.report import Book, Share, Tile
 
 
-def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, Any]) -> Book:
+def book(
+    plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, Any], ratings: Ratings | None = None
+) -> Book:
     """Return what the page of a run shows.
 
     Args:
         plan: the run's frozen plan.
         standings: how each tried cell stands, by digest.
         manifest: versions and times, as `runner.folder` keeps them.
+        ratings: what people said of its cells so far.
     """
     experiment, shares = plan.experiment, _shares(plan, standings)
     return Book(
@@ -33,6 +37,8 @@ def book(plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, A
         layout=experiment.report,
         tiles=(_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()),
         shares=shares,
+        plan=plan.digest,
+        ratings=ratings or Ratings(plan=plan.digest),
         notes=_notes(plan, standings, manifest),
         facts=_facts(plan, manifest),
     )

@@ -16,6 +16,7 @@ from runner.flags import flags
 from runner.ledger import PENDING, Standing
 from runner.nouns import Endpoint, Picture, State
 from runner.plan import Placement, Plan
+from runner.ratings import Score
 from runner.schema import did_you_mean, endpoint_schema
 from runner.vault import image_path, thumbnail_path
 
@@ -31,8 +32,17 @@ RECORD = {
     "sha256": "string",
     "seconds": "Float64",
     "flags": "string",
+    "stars": "Float64",
+    "rejected": "Int64",
+    "notes": "string",
+    "preference": "Float64",
+    "preference_low": "Float64",
+    "preference_high": "Float64",
 }
 """Columns that tell what became of a cell, with their types; the axes stand before them, the request's parameters after."""
+
+UNJUDGED: Mapping[str, Score] = {}
+"""What people say of the cells of a run that nobody has judged."""
 
 MARKDOWN = ("outcome", "reason", "sample", "seed", "seconds")
 """Columns of the Markdown table beside the axes."""
@@ -44,24 +54,31 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet read a text as a formula (OWASP, "CSV Injection"), in both widths."""
 
 
-def frame(plan: Plan, standings: Mapping[str, Standing], placements: Iterable[Placement] | None = None) -> pd.DataFrame:
+def frame(
+    plan: Plan,
+    standings: Mapping[str, Standing],
+    placements: Iterable[Placement] | None = None,
+    scores: Mapping[str, Score] = UNJUDGED,
+) -> pd.DataFrame:
     """Return the tidy table of a run, or of some places of its grid.
 
     Columns: each axis that is no parameter by its name (the point's label), then `RECORD`, then every parameter of the
     endpoint; an axis that has the name of a record's column is called `axis.<name>`. Their types are the same whatever
     happened: whole numbers Int64, other numbers Float64, everything else string. `seconds` is the server's generation
     time for the whole request; `seed` is the one given or drawn, of the first sample; `flags` is what is odd about the
-    image, in words.
+    image, in words; `stars` to `preference_high` are what people say of the cell (`scores`, by digest).
     """
-    return _frame(plan, plan.placements() if placements is None else placements, standings)
+    return _frame(plan, plan.placements() if placements is None else placements, standings, scores)
 
 
-def spreadsheet(plan: Plan, standings: Mapping[str, Standing]) -> Iterator[bytes]:
+def spreadsheet(
+    plan: Plan, standings: Mapping[str, Standing], scores: Mapping[str, Score] = UNJUDGED
+) -> Iterator[bytes]:
     """Yield the table of a run as CSV that is safe to open, in pieces: the whole of a large run would fill the memory."""
     placements = plan.placements()
     first = True
     while (piece := list(islice(placements, ROWS_AT_ONCE))) or first:
-        yield spreadsheet_safe(_frame(plan, piece, standings)).to_csv(index=False, header=first).encode()
+        yield spreadsheet_safe(_frame(plan, piece, standings, scores)).to_csv(index=False, header=first).encode()
         first = False
 
 
@@ -137,11 +154,13 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**defused).rename(columns=_defused)
 
 
-def _frame(plan: Plan, placements: Iterable[Placement], standings: Mapping[str, Standing]) -> pd.DataFrame:
+def _frame(
+    plan: Plan, placements: Iterable[Placement], standings: Mapping[str, Standing], scores: Mapping[str, Score]
+) -> pd.DataFrame:
     parameters = _parameter_types(plan.experiment.endpoint)
     axes = {axis.name: _column(axis.name) for axis in plan.axes if axis.name not in parameters}
     types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **parameters}
-    rows = [row for placement in placements for row in _rows(placement, standings, axes)]
+    rows = [row for placement in placements for row in _rows(placement, standings, axes, scores)]
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
@@ -160,7 +179,9 @@ def _column(axis: str) -> str:
     return f"axis.{axis}" if axis in RECORD else axis
 
 
-def _rows(placement: Placement, standings: Mapping[str, Standing], axes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _rows(
+    placement: Placement, standings: Mapping[str, Standing], axes: Mapping[str, str], scores: Mapping[str, Score]
+) -> Iterator[dict[str, Any]]:
     standing = standings.get(placement.digest, PENDING)
     shared = {
         **{column: placement.coordinates.get(name) for name, column in axes.items()},
@@ -171,6 +192,7 @@ def _rows(placement: Placement, standings: Mapping[str, Standing], axes: Mapping
         "attempts": standing.attempts,
         "reused_from": standing.reused_from or None,
         "seconds": standing.seconds,
+        **(_score(scores[placement.digest]) if placement.digest in scores else {}),
     }
     if not standing.pictures:
         yield shared
@@ -182,6 +204,18 @@ def _rows(placement: Placement, standings: Mapping[str, Standing], axes: Mapping
             "flags": _flags(placement, standing, picture),
             "seed": _seed(placement, standing),
         }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    strength = score.strength
+    return {
+        "stars": score.stars,
+        "rejected": score.rejected,
+        "notes": "\n".join(score.notes) or None,
+        "preference": strength and strength.strength,
+        "preference_low": strength and strength.low,
+        "preference_high": strength and strength.high,
+    }
 
 
 def _picture(picture: Picture) -> dict[str, Any]:

@@ -93,6 +93,9 @@ def test_a_parameters_column_holds_what_was_asked_defaults_and_all() -> None:
 def test_types_are_the_same_whatever_happened(stands: tuple[Standing | None, ...]) -> None:
     found = table.frame(GRID, standings(GRID, *stands))
     numbers = {"attempts": "Int64", "sample": "Int64", "seconds": "Float64", "guidance_scale": "Float64"}
+    numbers |= {"rejected": "Int64"} | dict.fromkeys(
+        ("stars", "preference", "preference_low", "preference_high"), "Float64"
+    )
     numbers |= dict.fromkeys(("width", "height", "samples", "num_inference_steps", "seed", "clip_skip"), "Int64")
     assert {name: str(kind) for name, kind in found.dtypes.items()} == {
         name: numbers.get(str(name), "string") for name in found.columns

@@ -139,6 +139,10 @@ function openBook(data) {
     endpoint: data.endpoint,
     /** Where the requests went, without secrets. */
     target: data.target,
+    /** Digest of the plan, under which ratings are kept; empty keeps none. */
+    plan: data.plan,
+    /** What people said before this page was written. */
+    ratings: data.ratings,
     /** Name of the variable that holds the key, empty where there is none. */
     key: data.key,
     layout: data.layout,

@@ -9,8 +9,10 @@ const OVERSCAN = 140;
  * @param {(row: number, column: number, frame?: number) => void} does.open called when a cell is clicked or entered
  * @param {(frame: Frame) => void} does.pin called for the cell in which the reader presses P
  * @param {() => void} does.compare called when the reader presses C
+ * @param {(key: string, tile: number) => void} does.judge called when the reader presses 0 to 5 or X
+ * @param {object} ratings what people think of cells
  */
-function createGrid(book, does) {
+function createGrid(book, does, ratings) {
   const [scroller, board, heads, body] = ['page', 'board', 'heads', 'body'].map(part);
   let scene = null;
   let shown = freshElements();
@@ -48,7 +50,7 @@ function createGrid(book, does) {
     for (const [row, element] of shown.rows) {
       const columns = new Set(near.columns);
       if (row === active.row) columns.add(active.column);
-      sync(cellsOf(shown, row), columns, (column) => element.appendChild(makeCell(book, scene, row, column)));
+      sync(cellsOf(shown, row), columns, (column) => element.appendChild(makeCell(book, scene, row, column, ratings)));
     }
     markActive();
   }
@@ -70,11 +72,22 @@ function createGrid(book, does) {
     if (focus) shown.active?.focus({ preventScroll: true });
   }
 
-  function pinActive() {
+  /** The first picture in the reader's place that the filter lets through. */
+  function activeFrame() {
     const tiles = tilesAt(scene.arrangement, active.row, active.column);
-    const frame = framesOf(book, tiles).find(({ tile, position }) => position >= 0 && passes(book, scene.view, tile));
+    return framesOf(book, tiles).find(({ tile, position }) => position >= 0 && passes(book, scene.view, tile));
+  }
+
+  function pinActive() {
+    const frame = activeFrame();
     if (frame) does.pin(frame);
     else announce('there is no picture to pin');
+  }
+
+  function judgeActive(key) {
+    const frame = activeFrame();
+    if (frame) does.judge(key, frame.tile);
+    else announce('there is no picture to judge');
   }
 
   board.addEventListener('keydown', (event) => {
@@ -87,6 +100,7 @@ function createGrid(book, does) {
     if (target === 'open') does.open(active.row, active.column);
     else if (target === 'pin') pinActive();
     else if (target === 'compare') does.compare();
+    else if (target === 'judge') judgeActive(event.key);
     else go(target.row, target.column);
   });
 

@@ -10,13 +10,20 @@ function start() {
   let openedHere = false;
   let resting = 0;
 
+  const ratings = createRatings(book, () => rated(), (words) => announce(words));
+  const rated = onceAFrame(() => {
+    updateJudging?.();
+    if (scene) grid.show(scene);
+  });
   const grid = createGrid(book, {
     open: (row, column, frame) => viewer.open(row, column, frame),
     pin: (frame) => change((view) => togglePin(book, view, frame), 'push'),
     compare: () => change((view) => ({ ...view, compare: view.compare || 'side' }), 'push'),
-  });
+    judge: (key, tile) => ratings.mark(book.digest(tile), judgingKey(key, ratings.own(book.digest(tile)))),
+  }, ratings);
   const viewer = createViewer(book, {
     scene: () => scene,
+    ratings,
     change: (next, how) => {
       openedHere = false; // going back would undo it
       change(next, how);
@@ -45,6 +52,13 @@ function start() {
       change((view) => ({ ...view, compare: '', along: null, pair: '' }), 'push');
     },
   });
+  const duel = createDuel(book, ratings, () => scene, (cell) => {
+    const found = findCell(book, scene, cell);
+    if (found) viewer.open(found.row, found.column);
+    else announce('this cell is not on the grid as it stands');
+  });
+  const updateJudging = book.plan && book.count ? createJudging(ratings, { blind: duel.fight, ranking: duel.ranking }) : null;
+  updateJudging?.();
   const updateTray = createTray(book, change);
   const cycle = createCycle(book, () => scene.view, change);
   const updateControls = createControls(book, change, cycle);

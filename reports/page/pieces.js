@@ -85,7 +85,7 @@ function makeRow(book, { view, arrangement, rows, band, columns, stub }, row) {
   return element;
 }
 
-function makeCell(book, scene, row, column) {
+function makeCell(book, scene, row, column, ratings) {
   const { view, arrangement, rows, columns, stub, zoom } = scene;
   const tiles = arrangement.cells.get(row * arrangement.columns.length + column) ?? [];
   const [width, height] = [columns.extents[column], rows.extents[row]];
@@ -101,5 +101,7 @@ function makeCell(book, scene, row, column) {
   if (tiles.length && !tiles.some((tile) => passes(book, view, tile))) element.classList.add('faded');
   fillCell(book, element, tiles, { zoom, width, height, versus: view.versus });
   if (hasPin(book, view, tiles)) element.append(pinMark());
+  const judged = judgedMark(ratings, tiles, book);
+  if (judged) element.append(judged);
   return element;
 }

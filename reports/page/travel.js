@@ -1,6 +1,6 @@
 // ---- travel: where keys lead on the grid, and how the window follows the reader
 
-/** Where a key leads from the active cell: a place, 'open', 'pin', 'compare', or null for keys that mean nothing here. */
+/** Where a key leads from the active cell: a place, 'open', 'pin', 'compare', 'judge', or null for keys that mean nothing here. */
 function keyTarget({ arrangement, columns, rows }, { row, column }, { key, shiftKey, ctrlKey, metaKey }) {
   if (metaKey || (ctrlKey && key.length === 1)) return null;
   const across = (by) => ({ row, column: stepFrom(arrangement.columns, columns.groups, column, by, shiftKey) });
@@ -18,6 +18,8 @@ function keyTarget({ arrangement, columns, rows }, { row, column }, { key, shift
     ' ': () => 'open',
     p: () => 'pin',
     c: () => 'compare',
+    x: () => 'judge',
+    ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((stars) => [stars, () => 'judge'])),
   };
   return Object.hasOwn(moves, key) ? moves[key]() : null;
 }

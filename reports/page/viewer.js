@@ -7,6 +7,7 @@
  * @param {() => Scene} hooks.scene what is on the grid now
  * @param {(row: number, column: number, tile: number) => void} hooks.moved called whenever another cell is shown
  * @param {(change: (view: View) => View, how: 'push'|'replace') => void} hooks.change asks for another view
+ * @param {object} hooks.ratings what people think of cells
  * @param {() => void} hooks.closed
  */
 function createViewer(book, hooks) {
@@ -36,6 +37,7 @@ function createViewer(book, hooks) {
     const frame = frames[place.frame];
     showFrame(frame);
     part('panel').replaceChildren(...panel(book, frame, neighbours(frame)), ...strip(), keyHelp(book));
+    if (frame.position >= 0) part('panel').firstChild.after(judgingControls(book, hooks.ratings, frame.tile));
     part('panel').scrollTop = 0;
   }
 
@@ -79,6 +81,12 @@ function createViewer(book, hooks) {
     }
   }
 
+  function judge(key) {
+    const cell = book.digest(frames[place.frame].tile);
+    hooks.ratings.mark(cell, judgingKey(key, hooks.ratings.own(cell)));
+    show();
+  }
+
   function pin() {
     const frame = frames[place.frame];
     if (frame.position < 0) return showFrame(frame, 'there is no picture to pin');
@@ -103,6 +111,7 @@ function createViewer(book, hooks) {
       if (next) open(next.row, next.column);
     } else if (event.key === ',' || event.key === '.') step(event.key === ',' ? -1 : 1);
     else if (event.key === 'p') pin();
+    else if (judgingKey(event.key) && frames[place.frame].position >= 0) judge(event.key);
     else if (event.key === 'b' && !event.repeat) compare();
   });
   dialog.addEventListener('keyup', (event) => {

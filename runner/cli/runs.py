@@ -200,6 +200,26 @@ def export(
         say(str(out))
 
 
+@app.command("import-ratings")
+def import_ratings(
+    run: Run,
+    files: Annotated[
+        list[Path], typer.Argument(help="What the page has exported.", metavar="FILE…", show_default=False)
+    ],
+    json: Json = False,
+) -> None:
+    """Bring stars, rejections, notes and comparisons that people made in the page into a run's table and page."""
+    from runner.verbs import import_ratings as bring
+
+    found = bring(run, files)
+    facts = {"run": str(run), "people": len(found.raters), "marks": len(found.marks), "duels": len(found.duels)}
+    if json:
+        say_json(facts)
+    else:
+        people = "1 person" if len(found.raters) == 1 else f"{len(found.raters)} people"
+        say(f"{run}: {people}, {counted(len(found.marks), 'mark')}, {counted(len(found.duels), 'comparison')}")
+
+
 def _sweep(plan: "Plan", folder: Path, choice: "Choice", webhook: "Webhook | None", *, quiet: bool) -> "Result":
     from runner.verbs import sweep
 

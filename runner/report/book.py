@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runner.nouns import Axis, Layout, Picture, Request, State
+from runner.ratings import Ratings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Book:
         tiles: in plan order.
         shares: in the order of axes and points.
         notes: what a reader must know before trusting the page, such as "PARTIAL: stopped by the limit of 500 requests".
+        plan: the plan's digest, under which the page keeps ratings; empty keeps none.
+        ratings: what people said of its cells so far.
         facts: what identifies the run, such as version, plan digest, created; shown at the foot of the page.
     """
 
@@ -86,5 +89,7 @@ class Book:
     description: str = ""
     layout: Layout = field(default_factory=Layout)
     shares: Sequence[Share] = ()
+    plan: str = ""
+    ratings: Ratings | None = None
     notes: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -24,6 +24,8 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
         "endpoint": book.endpoint,
         "target": book.target,
         "key": book.key_variable,
+        "plan": book.plan,
+        "ratings": None if book.ratings is None else asdict(book.ratings),
         "axes": [_axis(axis) for axis in book.axes],
         "layout": {role: getattr(book.layout, role) for role in ("x", "y", "columns", "rows")},
         "baseline": [list(pair) for pair in book.layout.baseline.items()],

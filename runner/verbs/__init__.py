@@ -4,6 +4,7 @@ choosing    which of a plan's cells a command is about
 estimating  what a plan would send, before anything is sent
 verifying   whether the same request still gives the same picture
 sweeping    a file becomes a plan, and a plan its pictures
+judging     what people say of the pictures comes into table and page
 pacing      how fast a run goes
 comparing   what an edited file means for a run, what changed between two runs
 watching    how a run stands now, also while another process makes it
@@ -15,6 +16,7 @@ What needs pandas is imported where it is used: checking and planning a file sho
 from runner.verbs.choosing import Choice, means
 from runner.verbs.comparing import Revision, differ, revise
 from runner.verbs.estimating import Estimate, estimate
+from runner.verbs.judging import import_ratings
 from runner.verbs.pacing import pace
 from runner.verbs.reading import axes_of, bundled, count, exported, load, maybe_paid, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
@@ -39,6 +41,7 @@ __all__ = [
     "estimate",
     "exported",
     "follow",
+    "import_ratings",
     "load",
     "maybe_paid",
     "means",

@@ -2,15 +2,21 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from runner.ballots import load as load_ratings
 from runner.errors import InputError, RunFolderError
 from runner.folder import RunFolder
 from runner.ledger import Gist, Standing
 from runner.nouns import Rule, State
 from runner.plan import Placement, Plan
+from runner.ratings import Ratings, scores
 from runner.verbs.choosing import chosen
+
+RATINGS = "ratings.json"
+"""File of a run in which all ratings lie that were imported."""
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +66,8 @@ def load(run: str | Path) -> "pd.DataFrame":
     from runner import table
 
     folder = RunFolder(Path(run))
-    return table.frame(folder.plan(), standings_of(folder))
+    plan = folder.plan()
+    return table.frame(plan, standings_of(folder), scores=scores(ratings_of(folder, plan)))
 
 
 def summarise(run: str | Path, by: Sequence[str]) -> "pd.DataFrame":
@@ -92,7 +99,8 @@ def exported(run: str | Path, form: Literal["csv", "jsonl", "md", "parquet"], on
 
     folder = RunFolder(Path(run))
     plan = folder.plan()
-    found = table.frame(plan, standings_of(folder), _placements(plan, only))
+    judged = scores(ratings_of(folder, plan))
+    found = table.frame(plan, standings_of(folder), _placements(plan, only), judged)
     match form:
         case "csv":
             return table.spreadsheet_safe(found).to_csv(index=False).encode()
@@ -155,8 +163,17 @@ def render(run: str | Path) -> Path:
 
     folder = RunFolder(Path(run))
     plan, standings = folder.plan(), standings_of(folder)
-    folder.write("results.csv", table.spreadsheet(plan, standings))
-    return report.write(book(plan, standings, folder.manifest()), folder.report.parent)
+    ratings = ratings_of(folder, plan)
+    folder.write("results.csv", table.spreadsheet(plan, standings, scores(ratings)))
+    return report.write(book(plan, standings, folder.manifest(), ratings), folder.report.parent)
+
+
+def ratings_of(folder: RunFolder, plan: Plan) -> Ratings:
+    """Return what was imported into a run and is about cells that its plan still has."""
+    path = folder.path / RATINGS
+    if not path.is_file():
+        return Ratings(plan=plan.digest)
+    return replace(load_ratings(path, "", (digest for _, digest in plan.digests())), plan=plan.digest)
 
 
 def gists_of(folder: RunFolder) -> dict[str, Gist]:

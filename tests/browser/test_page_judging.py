@@ -1,0 +1,245 @@
+"""Judging in the page: stars, rejections, notes, blind comparisons, the ranking; kept, exported, taken back."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from books import axis, book, tile, tiles
+from browser.looking import CELLS, Visit, coordinates, words
+from playwright.sync_api import Browser, Page, expect
+
+from runner.nouns import Layout, Picture
+from runner.ranking import rank
+from runner.ratings import Duel, Mark, Ratings
+from runner.report import write
+
+pytestmark = pytest.mark.browser
+
+PLAN = "ab" * 32
+
+
+@pytest.fixture
+def judged(report: Callable[[], Path], pictures: Mapping[str, Picture]) -> Callable[..., Path]:
+    """A page of six cells with different pictures."""
+
+    def made(**said: Any) -> Path:
+        axes = [axis("scheduler", "ABC"), axis("seed", [1, 2])]
+        shown = list(tiles(axes, [picture for name, picture in pictures.items() if name.startswith("shade")]))
+        shown = [tile(number + 1, each.coordinates, each.pictures) for number, each in enumerate(shown)]
+        return write(book(axes, shown, layout=Layout(x="scheduler", y="seed"), plan=PLAN, **said), report())
+
+    return made
+
+
+def cell(page: Page, row: int = 0, column: int = 0) -> Any:
+    return page.locator(f"{CELLS}[data-row='{row}'][data-column='{column}']")
+
+
+def exported(page: Page) -> dict[str, Any]:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    path = download.value.path()
+    assert download.value.suggested_filename == "ratings.json"
+    found: dict[str, Any] = json.loads(Path(path).read_text())
+    return found
+
+
+def test_keys_give_stars_and_reject_and_take_both_back(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    cell(page).focus()
+    page.keyboard.press("4")
+    expect(cell(page).locator(".judged")).to_have_text("★4")
+    expect(cell(page)).to_be_focused()
+    page.keyboard.press("x")
+    expect(cell(page).locator(".judged")).to_have_text("✕ ★4")
+    page.keyboard.press("0")
+    page.keyboard.press("x")
+    expect(page.locator(".judged")).to_have_count(0)
+
+
+def test_the_viewer_has_stars_a_rejection_and_a_note_that_stays_text(judged: Callable[..., Path], visit: Visit) -> None:
+    note = "<b>soft</b> \u202ertl </script> 🐈"
+    page = visit(judged())
+    cell(page).click()
+    page.get_by_role("button", name="3 stars").click()
+    expect(page.get_by_role("button", name="3 stars")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="3 stars")).to_be_focused()
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_label("a note").fill(note)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(cell(page).locator(".judged")).to_have_text("✕ ★3 ✎")
+    assert note in str(cell(page).locator(".judged").get_attribute("title"))
+    cell(page).click()
+    expect(page.get_by_label("a note")).to_have_value(note)
+
+
+def test_typing_a_note_moves_nothing(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    cell(page).click()
+    before = coordinates(page)
+    page.get_by_label("a note").press_sequentially("pbx5.")
+    page.keyboard.press("ArrowRight")
+    assert coordinates(page) == before
+    expect(page.locator(".star[aria-pressed='true']")).to_have_count(0)
+
+
+def test_judgements_are_kept_in_this_browser_for_this_plan(judged: Callable[..., Path], visit: Visit) -> None:
+    path = judged()
+    page = visit(path)
+    cell(page).focus()
+    page.keyboard.press("5")
+    expect(page.locator("#judging")).to_contain_text("1 cell judged, 0 comparisons, by one person")
+    page.reload()
+    expect(cell(page).locator(".judged")).to_have_text("★5")
+
+
+def test_two_windows_do_not_overwrite_each_other(judged: Callable[..., Path], chromium: Browser) -> None:
+    path, browser = judged(), chromium.new_context()
+    one, two = browser.new_page(), browser.new_page()
+    for page in (one, two):
+        page.goto(path.as_uri())
+    cell(one, 0, 0).focus()
+    one.keyboard.press("5")
+    expect(cell(two, 0, 0).locator(".judged")).to_have_text("★5")
+    cell(two, 0, 1).focus()
+    two.keyboard.press("2")
+    expect(cell(one, 0, 1).locator(".judged")).to_have_text("★2")
+    assert len(exported(one)["marks"]) == 2
+    browser.close()
+
+
+def test_what_is_exported_is_taken_back_by_another_browser_once(
+    judged: Callable[..., Path], visit: Visit, tmp_path: Path
+) -> None:
+    path = judged()
+    page = visit(path)
+    page.get_by_label("your name").fill("Ann")
+    page.get_by_label("your name").press("Tab")
+    cell(page).focus()
+    page.keyboard.press("4")
+    said = exported(page)
+    assert (said["format"], said["plan"], list(said["raters"].values())) == (1, PLAN, ["Ann"])
+    assert [(mark["cell"], mark["stars"]) for mark in said["marks"]] == [(f"{1:064x}", 4)]
+    file = tmp_path / "ann.json"
+    file.write_text(json.dumps(said))
+    other = visit(path)
+    expect(other.locator(".judged")).to_have_count(0)
+    for _ in range(2):
+        other.locator("#judging input[type=file]").set_input_files(file)
+        expect(cell(other).locator(".judged")).to_have_text("★4")
+    expect(other.locator("#judging")).to_contain_text("1 cell judged")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("<html>", "this is no JSON file; take one that a page has exported"),
+        ("[]", "this is no file of ratings that this page reads; take one that a page has exported"),
+        (
+            json.dumps({"format": 1, "plan": "cd"}),
+            "this file judges the cells of another run; take it to the page of that run",
+        ),
+    ],
+)
+def test_a_file_that_is_none_of_this_run_s_is_refused(
+    text: str, problem: str, judged: Callable[..., Path], visit: Visit, tmp_path: Path
+) -> None:
+    (tmp_path / "file.json").write_text(text)
+    page = visit(judged())
+    page.locator("#judging input[type=file]").set_input_files(tmp_path / "file.json")
+    expect(page.locator("#judging .problem")).to_have_text(problem)
+
+
+def test_what_the_run_already_holds_is_shown(judged: Callable[..., Path], visit: Visit) -> None:
+    held = Ratings(
+        plan=PLAN, raters={"r1": "Bob"}, marks=(Mark(at=1, rater="r1", cell=f"{1:064x}", stars=2, note="<i>"),)
+    )
+    page = visit(judged(ratings=held))
+    expect(cell(page).locator(".judged")).to_have_text("★2 ✎")
+    cell(page).focus()
+    page.keyboard.press("4")
+    expect(cell(page).locator(".judged")).to_have_text("★3 ✎")
+
+
+# --- blind --------------------------------------------------------------------------------------------------------
+
+
+def test_a_blind_comparison_says_nothing_about_the_cells(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    page.get_by_role("button", name="Compare blind").click()
+    expect(page.locator(".fighter img")).to_have_count(2)
+    html = page.locator("#duel").evaluate("dialog => dialog.outerHTML")
+    assert not re.search(r"scheduler|seed|title=\"[^←→SUREsc]", html)
+    assert words(page, "#duel .label-text") == []
+
+
+def test_arrow_keys_and_space_decide_and_u_takes_back(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    page.get_by_role("button", name="Compare blind").click()
+    for key in ("ArrowLeft", "ArrowRight", " ", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator("#duel-bar")).to_contain_text("4 compared")
+    page.keyboard.press("u")
+    expect(page.locator("#duel-bar")).to_contain_text("3 compared")
+    page.keyboard.press("Escape")
+    said = exported(page)
+    assert [duel["better"] for duel in said["duels"]] == ["left", "right", "equal"]
+    assert all(duel["left"] != duel["right"] for duel in said["duels"])
+    page.reload()
+    expect(page.locator("#judging")).to_contain_text("3 comparisons")
+
+
+def test_pictures_that_were_seldom_compared_come_first(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    page.get_by_role("button", name="Compare blind").click()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    met = [duel[side] for duel in exported(page)["duels"] for side in ("left", "right")]
+    assert len(set(met)) == 6
+
+
+def test_the_ranking_is_the_one_that_python_computes(judged: Callable[..., Path], visit: Visit) -> None:
+    outcomes = [
+        (1, 3, "left"),
+        (3, 5, "left"),
+        (1, 5, "left"),
+        (5, 1, "equal"),
+        (2, 4, "right"),
+        (1, 3, "left"),
+        (6, 1, "right"),
+    ]
+    duels = tuple(
+        Duel(at=at, rater="r1", left=f"{left:064x}", right=f"{right:064x}", better=better)  # type: ignore[arg-type]  # as spelled
+        for at, (left, right, better) in enumerate(outcomes)
+    )
+    page = visit(judged(ratings=Ratings(plan=PLAN, raters={"r1": ""}, duels=duels)))
+    page.get_by_role("button", name="Ranking").click()
+    share = {"left": 1.0, "right": 0.0, "equal": 0.5}
+    cells = sorted({number for left, right, _ in outcomes for number in (left, right)})
+    places = {number: place for place, number in enumerate(cells)}
+    expected = rank(len(cells), [(places[left], places[right], share[better]) for left, right, better in outcomes])
+    table = page.locator(".ranking").last
+    shown = [
+        [row.locator("th .label-text").text_content(), *row.locator("td.number").all_text_contents()]
+        for row in table.locator("tbody tr").all()
+    ]
+    titles = {number: f"scheduler {'ABC'[(number - 1) // 2]}, seed {(number - 1) % 2 + 1}" for number in cells}
+    best_first = sorted(zip(cells, expected, strict=True), key=lambda pair: -pair[1].strength)
+    assert shown == [
+        [titles[number], f"{item.strength:.2f}", f"{item.low:.2f} to {item.high:.2f}", str(item.duels)]
+        for number, item in best_first
+    ]
+    headings = words(page, "#duel-stage h2")
+    assert headings == ["scheduler", "seed", "cells"]
+    page.locator(".ranking .tray-item").first.click()
+    expect(page.locator("#viewer")).to_be_visible()
+    assert coordinates(page) == {"scheduler": "A", "seed": "1"}
+
+
+def test_a_page_of_no_run_judges_nothing(four: Path, visit: Visit) -> None:
+    expect(visit(four).locator("#judging")).to_be_hidden()
