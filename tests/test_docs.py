@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "models" / "studio-tiny" / "README.md"])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (
+    "import-ratings",
     "init",
     "validate",
     "plan",
@@ -41,10 +42,10 @@ def help_of(*words: str) -> str:
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    listed = re.findall(r"^│ (\w+) ", help_of(), flags=re.MULTILINE)
+    listed = re.findall(r"^│ (\w[\w-]*) ", help_of(), flags=re.MULTILINE)
     assert sorted(listed) == sorted(COMMANDS)
     assert all(f"sweep {name}" in README or f"`{name}`" in README for name in COMMANDS)
-    assert {name for name in re.findall(r"sweep (\w+)", README) if name not in COMMANDS} <= {"over"}
+    assert {name for name in re.findall(r"sweep (\w[\w-]*)", README) if name not in COMMANDS} <= {"over"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
