@@ -18,6 +18,7 @@ A test reads this drawing and holds the code to it.
     4  execute*    a plan, minus what its ledger holds, becomes outcomes
     4  server*     the endpoint as an ASGI app over an Engine
     4  forecast    how long a plan would take, and what was assumed
+    4  album       a run's pictures as one: a contact sheet, a film along an axis
     4  ballots     a file of ratings that a page has exported becomes Ratings
     4  bundle      a run's pictures under readable names, in one ZIP
     4  rescue      a damaged ledger becomes one that says what is certain

@@ -28,6 +28,8 @@ COMMANDS = (
     "report",
     "summary",
     "export",
+    "sheet",
+    "animate",
     "rescue",
     "serve",
     "doctor",

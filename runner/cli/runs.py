@@ -1,4 +1,4 @@
-"""Commands about run folders: run, retry, report, summary, export."""
+"""Commands about run folders: run, retry, summary, export."""
 
 import sys
 import webbrowser
@@ -126,20 +126,6 @@ def retry(
         elif plan.experiment.target.hosted:
             ask("retry", said)
     _end(_sweep(plan, run, choice, None, quiet=json), plan, json=json, show=False)
-
-
-@app.command()
-def report(
-    run: Run,
-    show: Annotated[bool, typer.Option("--open", help="Open the page.")] = False,
-) -> None:
-    """Write a run's table and page again from its ledger."""
-    from runner.verbs import render
-
-    page = render(run)
-    say(str(page))
-    if show:
-        webbrowser.open(page.resolve().as_uri())
 
 
 @app.command()

@@ -9,6 +9,7 @@ pacing      how fast a run goes
 comparing   what an edited file means for a run, what changed between two runs
 watching    how a run stands now, also while another process makes it
 reading     what a run folder holds: counts, table, page
+taking      its pictures as one: contact sheets, films
 
 What needs pandas is imported where it is used: checking and planning a file should not wait for it.
 """
@@ -20,10 +21,12 @@ from runner.verbs.judging import import_ratings
 from runner.verbs.pacing import pace
 from runner.verbs.reading import axes_of, bundled, count, exported, load, maybe_paid, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
+from runner.verbs.taking import Album, animate, sheet
 from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
 from runner.verbs.watching import Status, Watch, follow
 
 __all__ = [
+    "Album",
     "Choice",
     "Estimate",
     "Result",
@@ -33,6 +36,7 @@ __all__ = [
     "Surroundings",
     "Verdict",
     "Watch",
+    "animate",
     "axes_of",
     "bundled",
     "check",
@@ -52,6 +56,7 @@ __all__ = [
     "retry",
     "revise",
     "sampled",
+    "sheet",
     "stopped",
     "summarise",
     "sweep",
