@@ -12,6 +12,7 @@ A test reads this drawing and holds the code to it.
     7  cli*        arguments in, words and exit codes out: the only print, the only asyncio.run
     6  verbs*      the commands as functions: what `import runner` offers
     6  cluster*    the server on Ray Serve                                            [extra: cluster]
+    6  live*       the page of a run that goes on, over loopback
     6  doctor*     whether an installation and a target are well
     5  book        a run becomes everything that its page shows
     5  target*     an address becomes an open client: hosted, or the server in-process

@@ -35,7 +35,7 @@ def book(
         endpoint=experiment.endpoint,
         axes=_axes(plan),
         layout=experiment.report,
-        tiles=(_tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()),
+        tiles=(tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()),
         shares=shares,
         plan=plan.digest,
         ratings=ratings or Ratings(plan=plan.digest),
@@ -58,7 +58,8 @@ def _axes(plan: Plan) -> tuple[Axis, ...]:
     return tuple(replace(axis, points=points or axis.points) for axis, points in zip(plan.axes, shown, strict=True))
 
 
-def _tile(placement: Placement, standing: Standing) -> Tile:
+def tile(placement: Placement, standing: Standing) -> Tile:
+    """Return what the page shows of one place of the grid."""
     return Tile(
         coordinates=placement.coordinates,
         digest=placement.digest,

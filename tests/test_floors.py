@@ -21,7 +21,7 @@ BIG = {
     "transformers": {"engine", "studio"},
     "peft": {"engine", "studio"},
     "ray": {"cluster"},
-    "starlette": {"server", "receiver"},
+    "starlette": {"live", "server", "receiver"},
     "uvicorn": {"target"},
     "httptools": {"carrier"},
     "jsonschema": {"schema", "document"},

@@ -41,6 +41,23 @@ function createGrid(book, does, ratings) {
     syncRows(near);
   }
 
+  /** Takes a scene with the same lanes; the cells in which one of some tiles lies are made anew, in their place. */
+  function renew(next, tiles) {
+    scene = next;
+    for (const [row, cells] of shown.cells) {
+      for (const [column, element] of cells) {
+        if (!tilesAt(scene.arrangement, row, column).some((tile) => tiles.has(tile))) continue;
+        const cell = makeCell(book, scene, row, column);
+        cell.setAttribute('tabindex', element.getAttribute('tabindex'));
+        const focused = element === document.activeElement;
+        element.replaceWith(cell);
+        cells.set(column, cell);
+        if (element === shown.active) shown.active = cell;
+        if (focused) cell.focus({ preventScroll: true });
+      }
+    }
+  }
+
   function syncRows(near) {
     const wanted = new Set(near.rows);
     wanted.add(active.row);
@@ -116,6 +133,7 @@ function createGrid(book, does, ratings) {
   return {
     show,
     render,
+    renew,
     go,
     focus: () => shown.active?.focus({ preventScroll: true }),
     anchor: () => anchorOf(scroller, body, scene),

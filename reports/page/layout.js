@@ -153,3 +153,10 @@ function fittingZoom(columns, room, height) {
   const tallest = Math.max(120, 0.3 * height);
   return Math.floor(clamp(free / shares, 88, Math.min(336, tallest)));
 }
+
+/** Whether two scenes have the same lanes in the same places. */
+function sameLanes(a, b) {
+  const places = ({ rows, columns, stub, headHeights }) => String([rows.starts, rows.extents, columns.starts, columns.extents, stub, headHeights]);
+  const keys = ({ rows, columns }) => String([...rows, ...columns].map(({ key }) => key));
+  return places(a) === places(b) && keys(a.arrangement) === keys(b.arrangement);
+}

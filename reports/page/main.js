@@ -101,6 +101,18 @@ function start() {
     grid.render();
   }
 
+  /** Shows what became of some tiles while the run goes on; the reader's place, an open viewer and the focus stay. */
+  function renew(tiles) {
+    const room = { width: scroller.clientWidth, height: scroller.clientHeight };
+    const next = stage(book, scene.view, arrange(book, scene.view), room);
+    const stays = sameLanes(next, scene);
+    if (stays) {
+      scene = next;
+      grid.renew(scene, tiles);
+    } else show(scene.view);
+    viewer.renew(tiles, !stays && scene.view.cell ? findCell(book, scene, scene.view.cell) : null);
+  }
+
   /** After a change of axes the grid starts at its upper left, and the head of the page stays as far away as it was. */
   function toBoard() {
     const top = part('board').offsetTop - part('bar').offsetHeight;
@@ -137,6 +149,7 @@ function start() {
     width = scroller.clientWidth;
   }).observe(scroller);
   addEventListener('popstate', follow);
+  followRun(book, { renew, ended: () => createSummary(book, scroller) });
 }
 
 /** The part of the controls that stays at the window's upper edge. */

@@ -103,6 +103,14 @@ function createViewer(book, hooks) {
     else showFrame(frames[place.frame], 'nothing to compare with: P pins a picture');
   }
 
+  /** Shows its cell again where one of some tiles lies in it; `moved` says where its cell lies now. */
+  function renew(tiles, moved) {
+    if (!dialog.open) return;
+    if (moved) Object.assign(place, moved);
+    const { tile } = frames[place.frame];
+    if (tiles.has(tile)) open(place.row, place.column);
+  }
+
   dialog.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (Object.hasOwn(DIRECTIONS, event.key) && !event.target.closest('pre')) {
@@ -124,7 +132,7 @@ function createViewer(book, hooks) {
   });
   part('viewer-close').addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', hooks.closed);
-  return { open, close: () => dialog.open && dialog.close(), isOpen: () => dialog.open };
+  return { open, renew, close: () => dialog.open && dialog.close(), isOpen: () => dialog.open };
 }
 
 const DIRECTIONS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };

@@ -11,7 +11,7 @@ ledger at rest is one file, which can be read where nothing can be written. It m
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -38,7 +38,18 @@ from runner.ledger.rows import (
 )
 from runner.nouns import Cell, Change, Made, Outcome, Picture, Queued, Request, Spent, State
 
-__all__ = ["LEDGER_VERSION", "PENDING", "Flow", "Gist", "Ledger", "OpenAttempt", "Standing", "Timing", "request_from"]
+__all__ = [
+    "LEDGER_VERSION",
+    "PENDING",
+    "Flow",
+    "Gist",
+    "Ledger",
+    "OpenAttempt",
+    "Standing",
+    "Stir",
+    "Timing",
+    "request_from",
+]
 
 SPENT = """
 SELECT count(*) AS requests, sum(
@@ -71,6 +82,11 @@ UNFETCHED = """
 a.state = 'failed' AND a.concern IS NULL AND a.remote_id IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM attempts b WHERE b.cell = a.cell AND (b.id > a.id OR b.state = 'made')
 )
+"""
+
+STIRRED = """
+SELECT id, cell, finished FROM attempts WHERE id > ?
+UNION ALL SELECT id, cell, finished FROM attempts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
 """
 
 FLOW = """
@@ -125,6 +141,21 @@ class Flow:
     in_flight: int
     concluded: int
     since: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stir:
+    """What is new in a ledger since it was last looked at.
+
+    Attributes:
+        cells: digests of the cells that stand otherwise now.
+        last: the highest number of an attempt.
+        still: numbers of those looked at that are open.
+    """
+
+    cells: tuple[str, ...]
+    last: int
+    still: frozenset[int]
 
 
 class Ledger:
@@ -271,6 +302,29 @@ class Ledger:
         chosen = "WHERE a.state = 'made' AND a.cell IN (SELECT value FROM json_each(?))"
         with self._snapshot():
             return dict(self._standings(chosen, (json.dumps(list(digests)),)))
+
+    def stirred(self, after: int, before: Collection[int] = ()) -> Stir:
+        """Return which cells have attempts with a number above one, or attempts that were open and are no more.
+
+        Args:
+            after: the number up to which attempts are known.
+            before: numbers of those that were open when they became known; a finished attempt is never rewritten.
+        """
+        with in_words(self.path):
+            rows = self._db.execute(STIRRED, (after, json.dumps(list(before)))).fetchall()
+        still = frozenset(row["id"] for row in rows if row["finished"] is None)
+        cells = dict.fromkeys(row["cell"] for row in rows if row["id"] > after or row["id"] not in still)
+        return Stir(cells=tuple(cells), last=max([after, *(row["id"] for row in rows)]), still=still)
+
+    def tried(self, digests: Iterable[str]) -> Iterator[tuple[str, Request, Standing]]:
+        """Yield what was asked for some cells and how they stand; those that were never tried are left out."""
+        chosen = json.dumps(list(digests))
+        with self._snapshot():
+            rows = self._db.execute("SELECT * FROM cells WHERE digest IN (SELECT value FROM json_each(?))", (chosen,))
+            requests = {row["digest"]: request_from(row["request"]) for row in rows}
+            where = "WHERE a.cell IN (SELECT value FROM json_each(?))"
+            found = [(cell, requests[cell], standing) for cell, standing in self._standings(where, (chosen,))]
+        yield from found
 
     def flow(self, since: float) -> Flow:
         """Return how many attempts are open, and how many were concluded since a moment (seconds since 1970)."""

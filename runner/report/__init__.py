@@ -6,6 +6,7 @@ page      columns, template, style and script become `index.html`
 """
 
 from runner.report.book import Book, Share, Tile
-from runner.report.page import render, write
+from runner.report.document import told
+from runner.report.page import embed, render, write
 
-__all__ = ["Book", "Share", "Tile", "render", "write"]
+__all__ = ["Book", "Share", "Tile", "embed", "render", "told", "write"]

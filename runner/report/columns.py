@@ -112,7 +112,7 @@ def _field(column: Sequence[object], digits: Sequence[Sequence[int]]) -> Json:
         key = _key(value)
         if key not in places:
             places[key] = len(values)
-            values.append(_plain(value))
+            values.append(plain(value))
         index.append(places[key])
     if len(values) == 1:
         return {"values": values}
@@ -129,7 +129,7 @@ def _key(value: object) -> object:
     """Return what two values share when the page may say them once; 1, 1.0, True and "1" stay apart."""
     if value is None or isinstance(value, str | int | float):
         return (type(value), value)
-    return json.dumps(_plain(value), sort_keys=True)
+    return json.dumps(plain(value), sort_keys=True)
 
 
 def _follows(index: Sequence[int], digit: Sequence[int]) -> list[int] | None:
@@ -141,7 +141,7 @@ def _follows(index: Sequence[int], digit: Sequence[int]) -> list[int] | None:
     return [by.get(point, -1) for point in range(max(by, default=0) + 1)]
 
 
-def _plain(value: object) -> Json:
+def plain(value: object) -> Json:
     """Return a value as JSON that a script reads without loss: what its numbers cannot hold becomes text."""
     match value:
         case None | bool() | str():
@@ -151,8 +151,8 @@ def _plain(value: object) -> Json:
         case float():
             return value if math.isfinite(value) else str(value)
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): plain(item) for key, item in value.items()}
         case Sequence():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case _:
             return str(value)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from runner.nouns import Axis, Picture
 from runner.report.book import Book, Tile
-from runner.report.columns import Json, Records, blob, series
+from runner.report.columns import Json, Records, blob, plain, series
 
 FORMAT = 1
 """Version of the data's form; `data.js` reads this one."""
@@ -32,6 +32,18 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
         "shares": [asdict(share) for share in book.shares],
         **packed.columns(),
     }
+
+
+def told(tile: Tile) -> Json:
+    """Return how a tile's cell stands now, for a page that shows it already: what the columns say of it, in one object."""
+    return plain(
+        {
+            "cell": tile.digest,
+            "facts": _facts(tile),
+            "answer": tile.meta,
+            "pictures": [[each.sha256, each.width, each.height, each.size, each.format] for each in tile.pictures],
+        }
+    )
 
 
 def _axis(axis: Axis) -> Json:

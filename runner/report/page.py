@@ -48,6 +48,7 @@ SCRIPTS = (
     "duel.js",
     "summary.js",
     "controls.js",
+    "live.js",
     "main.js",
 )
 """The page's script, in the order in which it is joined: each file uses those before it."""
@@ -67,8 +68,12 @@ def write(book: Book, folder: Path) -> Path:
     return path
 
 
-def render(book: Book) -> str:
+def render(book: Book, live: str = "") -> str:
     """Return the page's HTML; the same book gives the same text.
+
+    Args:
+        book: what it shows.
+        live: address on the page's own server from which it follows a run that goes on; empty for a page that rests.
 
     Raises:
         ValueError: a tile names an axis or a point that the book does not have, or a digest is not hex digits.
@@ -85,21 +90,26 @@ def render(book: Book) -> str:
         book=book,
         blocks=blocks(book.description),
         tally=tally,
-        policy=policy(style, script),
+        policy=policy(style, script, live=bool(live)),
+        live=live,
         style=Markup(style),  # noqa: S704 - this package's own file
         script=Markup(script),  # noqa: S704 - this package's own files
         data=Markup(data),  # noqa: S704 - JSON without `<`, see `embed`
     )
 
 
-def policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy: pictures beside the page, this style and this script, nothing else."""
+def policy(style: str, script: str, *, live: bool = False) -> str:
+    """Return the Content-Security-Policy: pictures beside the page, this style and this script, nothing else.
+
+    A live page may ask its own server, and no other, for news.
+    """
     return "; ".join(
         (
             "default-src 'none'",
             "img-src 'self' file: data:",
             f"style-src '{_fingerprint(style)}'",
             f"script-src '{_fingerprint(script)}'",
+            *(["connect-src 'self'"] if live else []),
             "base-uri 'none'",
             "form-action 'none'",
             "require-trusted-types-for 'script'",
@@ -139,7 +149,7 @@ class _Tally:
     @property
     def states(self) -> tuple[tuple[str, int], ...]:
         states = Counter(state for state, _, _ in self._cells.values())
-        return tuple((state.value, states[state]) for state in State if states[state])
+        return tuple((state.value, states[state]) for state in State)
 
     @property
     def reused(self) -> int:

@@ -19,7 +19,7 @@ from runner.verbs.comparing import Revision, differ, revise
 from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.judging import import_ratings
 from runner.verbs.pacing import pace
-from runner.verbs.reading import axes_of, bundled, count, exported, load, maybe_paid, render, summarise
+from runner.verbs.reading import axes_of, bundled, count, drawn, exported, load, maybe_paid, render, summarise
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
 from runner.verbs.taking import Album, animate, sheet
 from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
@@ -42,6 +42,7 @@ __all__ = [
     "check",
     "count",
     "differ",
+    "drawn",
     "estimate",
     "exported",
     "follow",

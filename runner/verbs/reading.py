@@ -176,6 +176,15 @@ def ratings_of(folder: RunFolder, plan: Plan) -> Ratings:
     return replace(load_ratings(path, "", (digest for _, digest in plan.digests())), plan=plan.digest)
 
 
+def drawn(run: str | Path, live: str) -> str:
+    """Return a run's page as it stands now, which follows the run by an address on its own server (see `runner.live`)."""
+    from runner import report
+    from runner.book import book
+
+    folder = RunFolder(Path(run))
+    return report.render(book(folder.plan(), standings_of(folder), folder.manifest()), live)
+
+
 def gists_of(folder: RunFolder) -> dict[str, Gist]:
     """Return how each cell stands that was tried, in brief, by digest; none before anything was sent."""
     if not folder.begun:
