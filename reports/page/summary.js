@@ -2,8 +2,11 @@
 
 const SUMMARY_ROWS = 24;
 
-/** Builds the summary when the reader comes near it. */
+let summaryWatcher = null;
+
+/** Builds the summary when the reader comes near it, in place of an earlier one. */
 function createSummary(book, scroller) {
+  summaryWatcher?.disconnect();
   const section = part('summary');
   const groups = sharesByAxis(book);
   section.hidden = !groups.size;
@@ -15,6 +18,7 @@ function createSummary(book, scroller) {
     showShares(groups.values().next().value);
   }, { root: scroller, rootMargin: '200px' });
   watcher.observe(section);
+  summaryWatcher = watcher;
 }
 
 /** Shares with their axis, by the axis's name; axes with one point say nothing by comparison and come last. */

@@ -104,10 +104,14 @@ class Feed:
                 yield Message("replan", None, last)
                 edition = glance.edition
             fresh = self._after(known)
-            for start in range(0, len(fresh), AT_ONCE):
-                cells = await self._told(fresh[start : start + AT_ONCE])
-                done = start + AT_ONCE >= len(fresh)
-                yield Message("cells", cells, last if done else known)
+            try:
+                for start in range(0, len(fresh), AT_ONCE):
+                    cells = await self._told(fresh[start : start + AT_ONCE])
+                    done = start + AT_ONCE >= len(fresh)
+                    yield Message("cells", cells, last if done else known)
+            except RunFolderError:  # locked or moved just now
+                await asyncio.sleep(self._every)
+                continue
             known = last
             if said != (glance.busy, glance.note):
                 said = (glance.busy, glance.note)
@@ -122,10 +126,7 @@ class Feed:
         return [cell for cell, _ in takewhile(lambda item: item[1] > number, reversed(self._changed.items()))][::-1]
 
     async def _told(self, cells: list[str]) -> Json:
-        try:
-            return await asyncio.to_thread(lambda: list(news(self.run, cells)))
-        except RunFolderError:  # gone or locked; what it says then is news again
-            return []
+        return await asyncio.to_thread(lambda: list(news(self.run, cells)))
 
     async def _follow(self) -> None:
         while True:
