@@ -182,7 +182,8 @@ def drawn(run: str | Path, live: str) -> str:
     from runner.book import book
 
     folder = RunFolder(Path(run))
-    return report.render(book(folder.plan(), standings_of(folder), folder.manifest()), live)
+    plan = folder.plan()
+    return report.render(book(plan, standings_of(folder), folder.manifest(), ratings_of(folder, plan)), live)
 
 
 def gists_of(folder: RunFolder) -> dict[str, Gist]:
