@@ -97,15 +97,19 @@ function missingCard(picture) {
     make('span', { class: 'card-reason' }, 'picture file not found'));
 }
 
+/** What a state means where its name would be taken for less: sent, never answered, and perhaps paid for. */
+const MEANINGS = new Map([['unknown', 'may have been made']]);
+
 /** Why a tile has no picture: icon, state and reason as far as they fit; the tooltip has all of it. */
 function stateCard(book, tile, { width, height }) {
   const state = STATES[book.states[tile]];
   const reason = book.fact(tile, 'reason');
-  const paid = /may (?:have been|be) made/.test(reason) && state === 'unknown' ? ', it may have been made' : '';
-  const words = reason ? `${state}: ${reason}` : state;
+  const meaning = MEANINGS.get(state) ?? '';
+  const words = [state, reason || meaning].filter(Boolean).join(': ');
   const card = make('div', { class: `card state-${state}`, title: words }, icon(state));
-  if (width >= 72) card.append(make('span', { class: 'card-state' }, `${state}${width >= 120 ? paid : ''}`));
-  else card.append(make('span', { class: 'unseen' }, words));
+  if (width < 72) card.append(make('span', { class: 'unseen' }, words));
+  else if (!meaning || height >= 112) card.append(make('span', { class: 'card-state' }, state));
+  if (meaning && width >= 72) card.append(make('strong', { class: 'card-meaning' }, meaning));
   if (reason && width >= 96 && height >= 84) card.append(make('span', { class: 'card-reason' }, reason));
   return card;
 }

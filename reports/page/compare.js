@@ -7,6 +7,9 @@ const MODES = [
   { name: 'difference', words: 'Difference', key: 'd' },
 ];
 const PINNED = -1;
+const RANGE_KEYS = /^(Arrow|Home$|End$|Page)/;
+const LONGEST_SAID = 300; // letters that a reader who listens has to hear
+const SLIDE = 2; // hundredths of the picture, for one press of an arrow key
 
 /**
  * The dialog in which pictures are compared: those that are pinned, or pairs along an axis.
@@ -20,6 +23,7 @@ function createCompare(book, { view, change, closed }) {
   const dialog = part('compare');
   const stage = part('compare-stage');
   const lens = createLens(stage);
+  const dials = { ...DIALS, playing: !matchMedia('(prefers-reduced-motion: reduce)').matches };
   let playing = null;
   let shown = '';
 
@@ -44,16 +48,19 @@ function createCompare(book, { view, change, closed }) {
 
   function render(next) {
     stop();
+    const focused = dialog.contains(document.activeElement) ? document.activeElement.id : '';
     const set = comparedSet(book, next);
-    part('compare-bar').replaceChildren(modeButtons(next), sourceControls(book, next, set, change), closeButton());
-    const content = set.frames.length < 2 ? [nothingToCompare(next)] : MODE_STAGES[next.compare](book, set, { play });
+    part('compare-bar').replaceChildren(modeButtons(next), sourceControls(book, next, set, step, change), closeButton());
+    const content = set.frames.length < 2 ? [nothingToCompare(next)] : MODE_STAGES[next.compare](book, set, { play, dials });
     stage.className = `stage-${next.compare}`;
     stage.replaceChildren(...content);
+    part('compare-said').textContent = `${set.said} ${set.titles.join(' against ')}`.slice(0, LONGEST_SAID);
+    (part(focused) ?? dialog).focus({ preventScroll: true });
   }
 
   function modeButtons({ compare }) {
     const buttons = MODES.map(({ name, words, key }) => {
-      const button = make('button', { type: 'button', class: 'plain', 'aria-pressed': name === compare, title: key.toUpperCase() }, words);
+      const button = make('button', { type: 'button', id: `compare-${name}`, class: 'plain', 'aria-pressed': name === compare, title: key.toUpperCase() }, words);
       button.addEventListener('click', () => choose(name));
       return button;
     });
@@ -82,17 +89,29 @@ function createCompare(book, { view, change, closed }) {
   }
 
   function step(by) {
-    change((now) => ({ ...now, pair: comparedSet(book, now).neighbour(by) }), 'replace');
+    change((now) => comparedSet(book, now).neighbour(by), 'replace');
+  }
+
+  /** Moves the slider where there is one; returns whether there is. */
+  function slide(key) {
+    const range = stage.querySelector('.wipe');
+    const by = { ArrowLeft: -SLIDE, ArrowRight: SLIDE }[key];
+    if (!range || !by) return false;
+    range.value = Number(range.value) + by;
+    range.dispatchEvent(new Event('input'));
+    return true;
   }
 
   dialog.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('select, input')) return;
-    const mode = MODES.find(({ key }) => key === event.key);
+    const { key, target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest('select')) return;
+    if (target.closest('input') && RANGE_KEYS.test(key)) return;
+    const mode = MODES.find((known) => known.key === key);
     if (mode) choose(mode.name);
-    else if (event.key === '[' || event.key === ']') step(event.key === '[' ? -1 : 1);
-    else if (event.key === 'x') change(swapped, 'replace');
-    else if (event.key === ' ' && event.target === dialog) stage.querySelector('.play')?.click();
-    else if (!lens.press(event.key)) return;
+    else if (key === '[' || key === ']') step(key === '[' ? -1 : 1);
+    else if (key === 'x') change(swapped, 'replace');
+    else if (key === ' ' && !target.closest('button')) stage.querySelector('.play')?.click();
+    else if (!lens.press(key) && !slide(key)) return;
     event.preventDefault();
   });
   dialog.addEventListener('close', () => {
@@ -111,22 +130,39 @@ function swapped(view) {
 
 /**
  * What a view compares: its pinned frames, or one of the pairs along an axis.
- * @returns {{frames: Frame[], titles: string[], place: number, count: number, neighbour: (by: number) => string}}
+ * @returns {{frames: Frame[], titles: string[], steps: boolean, said: string, neighbour: (by: number) => View}}
+ *   whether there are others to step to, where this one stands among them, and the view of another
  */
-function comparedSet(book, { along, pins, pair }) {
-  if (!along) {
-    const frames = pinnedFrames(book, { pins });
-    return { frames, titles: apartTitles(book, frames.map(({ tile }) => tile)), place: 0, count: 1, neighbour: () => pair };
-  }
-  const pairs = pairsAlong(book, along.axis, along.from, along.to);
-  const place = Math.max(0, pairs.findIndex(([tile]) => book.digest(tile) === pair));
-  const tiles = pairs[place] ?? [];
+function comparedSet(book, view) {
+  return view.along ? pairSet(book, view) : pinnedSet(book, view);
+}
+
+function pairSet(book, view) {
+  const { axis, from, to } = view.along;
+  const pairs = pairsAlong(book, axis, from, to);
+  const place = Math.max(0, pairs.findIndex(([tile]) => book.digest(tile) === view.pair));
+  const frames = (pairs[place] ?? []).map((tile) => ({ tile, position: 0 }));
+  const other = (by) => book.digest(pairs[(place + by + pairs.length) % pairs.length][0]);
   return {
-    frames: tiles.map((tile) => ({ tile, position: 0 })),
-    titles: apartTitles(book, tiles),
-    place,
-    count: pairs.length,
-    neighbour: (by) => (pairs.length ? book.digest(pairs[(place + by + pairs.length) % pairs.length][0]) : pair),
+    frames,
+    titles: apartTitles(book, frames),
+    steps: true,
+    said: pairs.length ? `pair ${counted(place + 1)} of ${counted(pairs.length)}` : 'no pair',
+    neighbour: (by) => (pairs.length ? { ...view, pair: other(by) } : view),
+  };
+}
+
+/** The pinned frames; where a mode has room for two, a step brings the next of them to the front. */
+function pinnedSet(book, view) {
+  const frames = pinnedFrames(book, view);
+  const steps = view.compare !== 'side' && frames.length > 2;
+  const turned = (by) => (by > 0 ? [...view.pins.slice(1), view.pins[0]] : [view.pins.at(-1), ...view.pins.slice(0, -1)]);
+  return {
+    frames,
+    titles: apartTitles(book, steps ? frames.slice(0, 2) : frames),
+    steps,
+    said: steps ? `two of ${frames.length} pinned` : '',
+    neighbour: (by) => (view.pins.length ? { ...view, pins: turned(by) } : view),
   };
 }
 
@@ -138,32 +174,41 @@ function nothingToCompare({ along }) {
 }
 
 /** What is compared: the pins, or an axis with two of its points and the pairs along it. */
-function sourceControls(book, { along }, set, change) {
+function sourceControls(book, { along }, set, step, change) {
   const axes = book.axes.flatMap(({ title, labels }, axis) => (labels.length > 2 ? [[axis, `along ${title}`]] : []));
   const source = chooser('compare-source', 'what to compare', [[PINNED, 'the pinned cells'], ...axes], along?.axis ?? PINNED);
   source.addEventListener('change', () => {
     const axis = Number(source.value);
     change((now) => ({ ...now, along: axis === PINNED ? null : firstPoints(book, axis), pair: '' }), 'push');
   });
-  const controls = make('div', { class: 'sources' }, source);
-  if (!along) return controls;
+  const controls = make('div', { class: 'sources' }, source, ...(along ? pointChoosers(book, along, change) : []));
+  if (!set.steps) return controls;
+  const shared = along ? sharedTitle(book, set.frames.map(({ tile }) => tile)) : '';
+  controls.append(
+    stepButton('compare-previous', -1, '‹', 'previous pair', '[', step),
+    make('output', {}, set.said),
+    stepButton('compare-next', 1, '›', 'next pair', ']', step),
+    make('span', { class: 'shared label-text', title: shared }, ...breakable(shared)),
+  );
+  return controls;
+}
+
+/** The two points of an axis that are compared. */
+function pointChoosers(book, along, change) {
   const points = book.axes[along.axis].labels.slice(1).map((label, place) => [place + 1, label]);
-  for (const [end, words] of [['from', 'A'], ['to', 'B']]) {
+  return [['from', 'A'], ['to', 'B']].map(([end, words]) => {
     const select = chooser(`compare-${end}`, words, points, along[end]);
     select.addEventListener('change', () => {
       change((now) => ({ ...now, along: { ...now.along, [end]: Number(select.value) } }), 'replace');
     });
-    controls.append(make('label', { class: 'choice' }, make('span', {}, words), select));
-  }
-  const step = (by, sign, words) => {
-    const button = make('button', { type: 'button', class: 'plain', 'aria-label': words, title: by < 0 ? '[' : ']' }, sign);
-    button.addEventListener('click', () => change((now) => ({ ...now, pair: comparedSet(book, now).neighbour(by) }), 'replace'));
-    return button;
-  };
-  const said = make('output', {}, set.count ? `pair ${set.place + 1} of ${counted(set.count)}` : 'no pair');
-  const shared = make('span', { class: 'shared label-text' }, ...breakable(sharedTitle(book, set.frames.map(({ tile }) => tile))));
-  controls.append(step(-1, '‹', 'previous pair'), said, step(1, '›', 'next pair'), shared);
-  return controls;
+    return make('label', { class: 'choice' }, make('span', {}, words), select);
+  });
+}
+
+function stepButton(id, by, sign, words, key, step) {
+  const button = make('button', { type: 'button', id, class: 'plain', 'aria-label': words, title: key }, sign);
+  button.addEventListener('click', () => step(by));
+  return button;
 }
 
 /** A baseline's point against the next one where the axis has it, else its first against its last. */

@@ -7,7 +7,7 @@ const TABS_ROOM = 72; // letters, with three more for the space around each labe
  * The controls above the grid.
  * @param {object} book
  * @param {(change: (view: View) => View, how: 'push'|'replace') => void} change asks for another view
- * @param {{button: (axis: number) => HTMLElement}} cycle plays a held axis
+ * @param {{control: (axis: number) => HTMLElement}} cycle plays a held axis
  */
 function createControls(book, change, cycle) {
   const selects = new Map(['x', 'columns', 'y', 'rows'].map((role) => [role, roleSelect(book, role, change)]));
@@ -61,7 +61,7 @@ function heldControl(book, axis, change, cycle) {
   const { labels } = book.axes[axis];
   const letters = labels.slice(1).reduce((sum, label) => sum + label.length + 3, 0);
   const set = letters <= TABS_ROOM ? heldTabs(book, axis, change) : heldSlider(book, axis, change);
-  set.append(cycle.button(axis));
+  set.append(cycle.control(axis));
   return set;
 }
 

@@ -1,5 +1,6 @@
 // ---- copying: the request of a cell in the forms in which people use it elsewhere
 
+const IMAGES = ['init_image', 'mask_image'];
 const LOCAL_IMAGE = /^sha256:([0-9a-f]{64})$/;
 const SERVED_HERE = 'http://127.0.0.1:8765/api/v1/enterprise'; // where `sweep serve` answers
 
@@ -34,25 +35,30 @@ async function copy(text, shown, button, words) {
 
 /**
  * A command for a POSIX shell, to be run in the run's folder. The key is a variable, never its value; a local image is
- * read from the folder.
+ * read from the folder. The body goes in by a pipe: a program's arguments have a limit that an image passes, and every
+ * other user of a machine may read them.
  */
 function asCurl(book, tile, parameters) {
   const hosted = book.target.includes('://');
   const url = `${(hosted ? book.target : SERVED_HERE).replace(/\/+$/, '')}/${book.fact(tile, 'endpoint')}`;
   const body = new Map(parameters);
-  const spliced = parameters.filter(([, value]) => LOCAL_IMAGE.test(value));
+  const spliced = parameters.filter(isLocalImage);
   if (spliced.length) body.set('base64', 'yes');
   if (hosted) body.set('key', '');
   let json = quoted(JSON.stringify(Object.fromEntries(body)));
   for (const [name, value] of spliced) {
     json = json.replace(`${JSON.stringify(name)}:"${value}"`, () => `${JSON.stringify(name)}:"'"$(base64 < ${localPath(value)} | tr -d '\\n')"'"`);
   }
-  if (hosted) json = json.replace(/"key":""\}'$/, () => `"key":"'"$${book.key || 'KEY'}"'"}'`);
-  return `curl -sS ${quoted(url)} -H 'Content-Type: application/json' -d ${json}`;
+  if (hosted && book.key) json = json.replace(/"key":""\}'$/, () => `"key":"'"$${book.key}"'"}'`);
+  return `printf '%s' ${json} |\n  curl -sS ${quoted(url)} -H 'Content-Type: application/json' --data-binary @-`;
 }
 
 function quoted(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function isLocalImage([name, value]) {
+  return IMAGES.includes(name) && LOCAL_IMAGE.test(value);
 }
 
 function localPath(value) {
@@ -60,14 +66,17 @@ function localPath(value) {
   return `inputs/${digest.slice(0, 2)}/${digest}`;
 }
 
-/** An experiment file of one cell; every value is a JSON text, which YAML reads as what it is. */
+const UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff]/g; // what YAML refuses, or reads as the end of a line
+
+/** An experiment file of one cell. */
 function asYaml(book, tile, parameters) {
   const target = book.target.includes('://')
     ? `{url: ${JSON.stringify(book.target)}${book.key ? `, key: "\${env:${book.key}}"` : ''}}`
     : book.target;
   const lines = parameters.map(([name, value]) => {
-    const said = LOCAL_IMAGE.test(value) ? localPath(value) : value;
-    return `  ${/^\w+$/.test(name) ? name : JSON.stringify(name)}: ${JSON.stringify(said)}`;
+    const said = isLocalImage([name, value]) ? localPath(value) : value;
+    const written = typeof said === 'string' ? yamlText(literal(said)) : JSON.stringify(said);
+    return `  ${/^\w+$/.test(name) ? name : yamlText(name)}: ${written}`;
   });
   return [
     `name: cell-${book.digest(tile).slice(0, 12)}`,
@@ -77,4 +86,14 @@ function asYaml(book, tile, parameters) {
     ...lines,
     '',
   ].join('\n');
+}
+
+/** A text as YAML reads it back: JSON, with more of its signs written as numbers. */
+function yamlText(text) {
+  return JSON.stringify(text).replace(UNPRINTABLE, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** A text that an experiment file would read as a template, as a template that gives this text. */
+function literal(text) {
+  return /\{[{%]/.test(text) ? `{{ ${JSON.stringify(text)} }}` : text;
 }

@@ -1,6 +1,6 @@
 // ---- cycle: a held axis plays through its points
 
-const CYCLE = 900; // milliseconds a point
+const CYCLE = { least: 200, most: 3000, usual: 900, calm: 2000 }; // milliseconds a point; calm where less motion is wished for
 
 /**
  * Plays through the points of one axis at a time, until the reader does something else.
@@ -9,7 +9,9 @@ const CYCLE = 900; // milliseconds a point
  * @param {(change: (view: View) => View, how: 'push'|'replace') => void} change asks for another view
  */
 function createCycle(book, view, change) {
+  let pace = matchMedia('(prefers-reduced-motion: reduce)').matches ? CYCLE.calm : CYCLE.usual;
   let axis = NOWHERE;
+  let last = NOWHERE;
   let timer = 0;
   let expected = ALL;
 
@@ -22,9 +24,9 @@ function createCycle(book, view, change) {
 
   function start(which) {
     stop();
-    axis = which;
+    axis = last = which;
     expected = view().held[axis];
-    timer = setInterval(tick, CYCLE);
+    timer = setInterval(tick, pace);
     mark(axis);
   }
 
@@ -39,20 +41,40 @@ function createCycle(book, view, change) {
     change((before) => hold(before, axis, expected), 'replace');
   }
 
-  function mark(which) {
-    const button = document.querySelector(`[data-cycle="${which}"]`);
-    button?.setAttribute('aria-pressed', axis === which);
-    button?.replaceChildren(axis === which ? '❚❚' : '▶');
+  /** Plays the axis that was played last, else the first that is held; or stops. */
+  function toggle() {
+    const held = heldAxes(book, view());
+    if (axis !== NOWHERE) stop();
+    else if (held.length) start(held.includes(last) ? last : held[0]);
+    else announce('every axis lies on the grid: none is held that could be played');
   }
 
-  /** A button that plays an axis and stops it. */
-  function button(which) {
+  function mark(which) {
+    const button = document.querySelector(`[data-cycle="${which}"]`);
+    if (button) paint(button, button.nextSibling, axis === which);
+  }
+
+  function paint(button, speed, plays) {
+    button.setAttribute('aria-pressed', plays);
+    button.replaceChildren(plays ? '❚❚' : '▶');
+    speed.hidden = !plays;
+  }
+
+  /** A button that plays an axis and stops it, and while it plays a slider for how fast. */
+  function control(which) {
     const title = `play through ${book.axes[which].title}`;
-    const element = make('button', { type: 'button', class: 'plain cycle', 'data-cycle': which, 'aria-pressed': axis === which, 'aria-label': title, title }, axis === which ? '❚❚' : '▶');
-    element.addEventListener('click', () => (axis === which ? stop() : start(which)));
-    return element;
+    const button = make('button', { type: 'button', class: 'plain cycle', 'data-cycle': which, 'aria-label': title, title: `${title}: A` });
+    button.addEventListener('click', () => (axis === which ? stop() : start(which)));
+    const { least, most } = CYCLE;
+    const speed = make('input', { type: 'range', class: 'pace', min: least, max: most, step: 100, value: least + most - pace, 'aria-label': 'how fast', title: 'how fast' });
+    speed.addEventListener('input', () => {
+      pace = least + most - speed.value;
+      start(which);
+    });
+    paint(button, speed, axis === which);
+    return make('span', { class: 'cycling' }, button, speed);
   }
 
   addEventListener('keydown', ({ key }) => key === 'Escape' && stop());
-  return { button };
+  return { control, toggle };
 }

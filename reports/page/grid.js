@@ -10,6 +10,8 @@ const OVERSCAN = 140;
  * @param {(frame: Frame) => void} does.pin called for the cell in which the reader presses P
  * @param {() => void} does.compare called when the reader presses C
  * @param {(key: string, tile: number) => void} does.judge called when the reader presses 0 to 5 or X
+ * @param {() => void} does.versus called when the reader presses V
+ * @param {() => void} does.play called when the reader presses A
  * @param {object} ratings what people think of cells
  */
 function createGrid(book, does, ratings) {
@@ -116,8 +118,8 @@ function createGrid(book, does, ratings) {
     event.preventDefault();
     if (target === 'open') does.open(active.row, active.column);
     else if (target === 'pin') pinActive();
-    else if (target === 'compare') does.compare();
     else if (target === 'judge') judgeActive(event.key);
+    else if (typeof target === 'string') does[target]();
     else go(target.row, target.column);
   });
 

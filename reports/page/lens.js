@@ -77,8 +77,9 @@ function createLens(stage) {
   });
   apply();
 
-  /** Does what a key asks; returns whether it means anything here. */
+  /** Does what a key asks; returns whether it means anything here: a whole picture cannot be panned. */
   function press(key) {
+    if (key.startsWith('Arrow') && at.scale === 1) return false;
     const moves = {
       '+': () => zoom(1.4),
       '=': () => zoom(1.4),

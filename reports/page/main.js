@@ -18,7 +18,9 @@ function start() {
   const grid = createGrid(book, {
     open: (row, column, frame) => viewer.open(row, column, frame),
     pin: (frame) => change((view) => togglePin(book, view, frame), 'push'),
-    compare: () => change((view) => ({ ...view, compare: view.compare || 'side' }), 'push'),
+    compare,
+    versus: () => book.baseline.size && change((view) => ({ ...view, versus: !view.versus }), 'push'),
+    play: () => cycle.toggle(),
     judge: (key, tile) => ratings.mark(book.digest(tile), judgingKey(key, ratings.own(book.digest(tile)))),
   }, ratings);
   const viewer = createViewer(book, {
@@ -27,6 +29,10 @@ function start() {
     change: (next, how) => {
       openedHere = false; // going back would undo it
       change(next, how);
+    },
+    compare: () => {
+      viewer.close();
+      compare();
     },
     moved: (row, column, tile) => {
       grid.go(row, column, { focus: false });
@@ -44,7 +50,7 @@ function start() {
       openedHere = false;
     },
   });
-  const compare = createCompare(book, {
+  const comparison = createCompare(book, {
     view: () => scene.view,
     change,
     closed: () => {
@@ -62,6 +68,12 @@ function start() {
   const updateTray = createTray(book, change);
   const cycle = createCycle(book, () => scene.view, change);
   const updateControls = createControls(book, change, cycle);
+  wireKeys(book);
+
+  /** Has what is pinned compared; the viewer makes room for it. */
+  function compare() {
+    change((view) => ({ ...view, compare: 'side', along: null, cell: '' }), 'push');
+  }
 
   /** Replaces the view and says so in the address. */
   function change(next, how) {
@@ -69,7 +81,7 @@ function start() {
     if (sameGrid(view, scene.view)) scene = { ...scene, view };
     else show(view);
     updateTray(view);
-    compare.update(view);
+    comparison.update(view);
     record(view, how);
   }
 
@@ -126,7 +138,7 @@ function start() {
     if (!scene || spellView(book, { ...scene.view, cell: '' }) !== spellView(book, { ...view, cell: '' })) show(view);
     else scene = { ...scene, view };
     updateTray(view);
-    compare.update(view);
+    comparison.update(view);
     const place = view.cell ? findCell(book, scene, view.cell) : null;
     if (place) viewer.open(place.row, place.column);
     else {

@@ -60,10 +60,14 @@ function sharedTitle(book, tiles) {
   return agreed.map((axis) => `${axis.title} ${axis.labels[axis.digits[tiles[0]]]}`).join(', ');
 }
 
-/** What tells some tiles apart: for each the points of the axes in which they differ, or its whole title. */
-function apartTitles(book, tiles) {
-  const differing = book.axes.filter(({ digits }) => tiles.some((tile) => digits[tile] !== digits[tiles[0]]));
-  if (!differing.length) return tiles.map((tile) => book.title(tile));
-  const label = (axis, tile) => `${axis.title} ${axis.labels[axis.digits[tile]]}`;
-  return tiles.map((tile) => differing.map((axis) => label(axis, tile)).join(', '));
+/** What tells some frames apart: for each the points of the axes in which they differ, or its whole title. */
+function apartTitles(book, frames) {
+  const differing = book.axes.filter(({ digits }) => frames.some(({ tile }) => digits[tile] !== digits[frames[0].tile]));
+  const several = frames.some(({ position }) => position > 0);
+  return frames.map(({ tile, position }) => {
+    const points = differing.map((axis) => `${axis.title} ${axis.labels[axis.digits[tile]]}`);
+    if (!points.length) points.push(book.title(tile));
+    if (several) points.push(`picture ${position + 1}`);
+    return points.join(', ');
+  });
 }

@@ -38,10 +38,12 @@ function togglePin(book, view, frame) {
   return { ...view, pins };
 }
 
+const pinnedTiles = new WeakMap();
+
 /** Whether one of some tiles is pinned. */
 function hasPin(book, view, tiles) {
-  if (!view.pins.length) return false;
-  return tiles.some((tile) => view.pins.some((pin) => pin.split('.')[0] === book.digest(tile)));
+  if (!pinnedTiles.has(view)) pinnedTiles.set(view, new Set(pinnedFrames(book, view).map(({ tile }) => tile)));
+  return tiles.some((tile) => pinnedTiles.get(view).has(tile));
 }
 
 /**
@@ -64,7 +66,7 @@ function createTray(book, change) {
     document.documentElement.classList.toggle('with-tray', frames.length > 0);
     compare.disabled = frames.length < 2;
     compare.title = frames.length < 2 ? 'pin another cell with P' : 'C';
-    const titles = apartTitles(book, frames.map(({ tile }) => tile));
+    const titles = apartTitles(book, frames);
     list.replaceChildren(...frames.map((frame, place) => {
       const small = frameNode(book, frame, { longer: 44, width: 44, height: 44 });
       const button = make('button', { type: 'button', class: 'tray-item', title: `unpin: ${titles[place]}` }, small,

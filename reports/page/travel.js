@@ -1,6 +1,18 @@
 // ---- travel: where keys lead on the grid, and how the window follows the reader
 
-/** Where a key leads from the active cell: a place, 'open', 'pin', 'compare', 'judge', or null for keys that mean nothing here. */
+/** What keys do on the grid other than to lead somewhere. */
+const DEEDS = {
+  Enter: 'open',
+  ' ': 'open',
+  p: 'pin',
+  c: 'compare',
+  v: 'versus',
+  a: 'play',
+  x: 'judge',
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((stars) => [stars, 'judge'])),
+};
+
+/** Where a key leads from the active cell: a place, one of `DEEDS`, or null for keys that mean nothing here. */
 function keyTarget({ arrangement, columns, rows }, { row, column }, { key, shiftKey, ctrlKey, metaKey }) {
   if (metaKey || (ctrlKey && key.length === 1)) return null;
   const across = (by) => ({ row, column: stepFrom(arrangement.columns, columns.groups, column, by, shiftKey) });
@@ -14,13 +26,8 @@ function keyTarget({ arrangement, columns, rows }, { row, column }, { key, shift
     PageDown: () => down(5),
     Home: () => ({ row: ctrlKey ? 0 : row, column: 0 }),
     End: () => ({ row: ctrlKey ? arrangement.rows.length - 1 : row, column: arrangement.columns.length - 1 }),
-    Enter: () => 'open',
-    ' ': () => 'open',
-    p: () => 'pin',
-    c: () => 'compare',
-    x: () => 'judge',
-    ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((stars) => [stars, () => 'judge'])),
   };
+  if (Object.hasOwn(DEEDS, key)) return DEEDS[key];
   return Object.hasOwn(moves, key) ? moves[key]() : null;
 }
 

@@ -155,8 +155,8 @@ function readView(book, fragment) {
   view.zoom = zoom >= ZOOM.least && zoom <= ZOOM.most ? zoom : 0;
   const shown = (words.get('show') ?? '').split(' ').map((state) => STATES.indexOf(state));
   view.show = new Set(shown.filter((state) => state >= 0));
-  view.cell = words.get('cell') ?? '';
   Object.assign(view, readCompared(book, words));
+  view.cell = view.compare ? '' : (words.get('cell') ?? '');
   return tidy(book, view);
 }
 
@@ -179,7 +179,7 @@ function readCompared(book, words) {
   const digit = (end) => (axis < 0 ? -1 : book.axes[axis].labels.indexOf(words.get(end), 1));
   const along = { axis, from: digit('from'), to: digit('to') };
   return {
-    pins: words.getAll('pin').slice(0, MOST_PINS),
+    pins: [...new Set(words.getAll('pin'))].slice(0, MOST_PINS),
     compare,
     along: compare && along.from > 0 && along.to > 0 ? along : null,
     pair: words.get('pair') ?? '',

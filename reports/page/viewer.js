@@ -7,6 +7,7 @@
  * @param {() => Scene} hooks.scene what is on the grid now
  * @param {(row: number, column: number, tile: number) => void} hooks.moved called whenever another cell is shown
  * @param {(change: (view: View) => View, how: 'push'|'replace') => void} hooks.change asks for another view
+ * @param {() => void} hooks.compare called when the reader wants the pinned compared
  * @param {object} hooks.ratings what people think of cells
  * @param {() => void} hooks.closed
  */
@@ -41,9 +42,16 @@ function createViewer(book, hooks) {
     part('panel').scrollTop = 0;
   }
 
+  /** Shows a frame alone, or what it adds to its baseline where every cell is held against that. */
   function showFrame(frame, note = '') {
-    part('stage').replaceChildren(fullPicture(book, frame));
-    if (note) part('stage').append(make('p', { class: 'stage-note' }, note));
+    const { view } = hooks.scene();
+    const baseline = view.versus && !note && frame.position >= 0 ? baselineFrame(book, frame.tile) : null;
+    const said = baseline ? `against baseline: ${book.title(baseline.tile)}` : note;
+    part('stage').replaceChildren(baseline ? subtractedFull(book, frame, baseline) : fullPicture(book, frame));
+    if (said) part('stage').append(make('p', { class: 'stage-note' }, said));
+    part('viewer-said').textContent = said;
+    part('viewer-pin').disabled = frame.position < 0;
+    part('viewer-pin').setAttribute('aria-pressed', frame.position >= 0 && view.pins.includes(pinOf(book, frames[place.frame])));
   }
 
   /** Requests beside this one on the grid, to show what differs. */
@@ -111,6 +119,11 @@ function createViewer(book, hooks) {
     if (tiles.has(tile)) open(place.row, place.column);
   }
 
+  function versus() {
+    hooks.change((view) => ({ ...view, versus: !view.versus }), 'replace');
+    showFrame(frames[place.frame]);
+  }
+
   dialog.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (Object.hasOwn(DIRECTIONS, event.key) && !event.target.closest('pre')) {
@@ -119,6 +132,8 @@ function createViewer(book, hooks) {
       if (next) open(next.row, next.column);
     } else if (event.key === ',' || event.key === '.') step(event.key === ',' ? -1 : 1);
     else if (event.key === 'p') pin();
+    else if (event.key === 'c') hooks.compare();
+    else if (event.key === 'v' && book.baseline.size) versus();
     else if (judgingKey(event.key) && frames[place.frame].position >= 0) judge(event.key);
     else if (event.key === 'b' && !event.repeat) compare();
   });
@@ -130,6 +145,7 @@ function createViewer(book, hooks) {
     const next = button && target(button.dataset.move, false);
     if (next) open(next.row, next.column);
   });
+  part('viewer-pin').addEventListener('click', pin);
   part('viewer-close').addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', hooks.closed);
   return { open, renew, close: () => dialog.open && dialog.close(), isOpen: () => dialog.open };
@@ -165,6 +181,18 @@ function fullPicture(book, { tile, position }) {
   image.addEventListener('error', () => image.replaceWith(missingCard(picture)), { once: true });
   image.src = picture.original;
   return image;
+}
+
+/** A picture from which that of its baseline is subtracted, as large as it would be alone. */
+function subtractedFull(book, frame, baseline) {
+  const [own, other] = [frame, baseline].map((each) => fullPicture(book, each));
+  other.setAttribute('alt', '');
+  const { width, height } = book.picture(frame.tile, frame.position);
+  for (const image of [own, other]) {
+    image.style.setProperty('--width', width);
+    image.style.setProperty('--height', height);
+  }
+  return make('div', { class: 'versus-full' }, own, other);
 }
 
 // -- the panel beside the picture
@@ -254,6 +282,6 @@ function copyButton(code, text) {
 
 function keyHelp(book) {
   const compare = book.baseline.size ? 'hold B baseline · P pin' : 'P pin, then hold B to compare';
-  const keys = ['← → ↑ ↓ move', 'Shift jumps a group', ', . pictures in the cell', compare, 'Esc close'];
+  const keys = ['← → ↑ ↓ move', 'Shift jumps a group', ', . pictures in the cell', compare, 'Esc close', '? all keys'];
   return make('p', { class: 'key-help' }, keys.join(' · '));
 }

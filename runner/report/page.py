@@ -46,6 +46,7 @@ SCRIPTS = (
     "compare.js",
     "cycle.js",
     "duel.js",
+    "keys.js",
     "summary.js",
     "controls.js",
     "live.js",

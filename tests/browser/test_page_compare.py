@@ -1,10 +1,11 @@
 """Pins, and what they are compared with: side by side, under a slider, in turns, subtracted; pairs along an axis."""
 
+import base64
 import functools
+import hashlib
 import http.server
 import json
 import re
-import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from books import axis, book, painted, tile, tiles
 from browser.looking import CELLS, Visit, address, words
 from playwright.sync_api import Page, expect
@@ -21,6 +21,7 @@ from playwright.sync_api import Page, expect
 from runner.document import check
 from runner.nouns import Layout, Picture, Request
 from runner.report import Tile, write
+from runner.verbs import prepare
 
 pytestmark = pytest.mark.browser
 
@@ -337,48 +338,79 @@ def copied(page: Page, form: str) -> str:
 CLIPBOARD = {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
-def test_a_request_is_copied_as_a_command_that_a_shell_reads_as_it_was(
-    run: Path, report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
-) -> None:
-    digest = "ab" * 32
-    (run / "inputs" / "ab").mkdir(parents=True)
-    (run / "inputs" / "ab" / digest).write_bytes(b"picture")
-    one = of_prompt(HOSTILE, pictures["wide"], init_image=f"sha256:{digest}")
-    hosted = book([axis("seed", [7])], [one], target="https://host/api/v6", key_variable="MY_KEY")
-    command = copied(visit(write(hosted, report()), **CLIPBOARD), "curl")
-    assert "secret" not in command
-    told = subprocess.run(  # the command is what is tested; `printf` stands for curl
-        ["/bin/sh", "-c", command.replace("curl", "printf '%s\\n---\\n'", 1)],
-        cwd=run,
-        env={"MY_KEY": "secret", "PATH": "/usr/bin:/bin"},
+def told(command: str, folder: Path, **environ: str) -> tuple[list[str], dict[str, object]]:
+    """Run a copied command where `curl` says what it was given: its arguments, and the body that came in."""
+    curl = folder / "bin" / "curl"
+    curl.parent.mkdir(exist_ok=True)
+    curl.write_text("#!/bin/sh\nprintf '%s\\n---\\n' \"$@\"\ncat\n")
+    curl.chmod(0o755)
+    path = f"{curl.parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=folder,
+        env={"PATH": path, **environ},
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split("\n---\n")
-    assert told[:5] == ["-sS", "https://host/api/v6/text2img", "-H", "Content-Type: application/json", "-d"]
-    asked = json.loads(told[5])
-    sent = {**one.request.parameters, "init_image": "cGljdHVyZQ==", "base64": "yes", "key": "secret"}
-    assert asked == sent
+    )
+    *arguments, body = done.stdout.split("\n---\n")
+    return arguments, json.loads(body)
+
+
+POSTED = ["-H", "Content-Type: application/json", "--data-binary", "@-"]
+
+
+def test_a_request_is_copied_as_a_command_that_a_shell_reads_as_it_was(
+    run: Path, report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+) -> None:
+    image = b"picture" * 60_000  # more than a program's arguments may hold
+    digest = hashlib.sha256(image).hexdigest()
+    path = run / "inputs" / digest[:2] / digest
+    path.parent.mkdir(parents=True)
+    path.write_bytes(image)
+    one = of_prompt(HOSTILE, pictures["wide"], init_image=f"sha256:{digest}")
+    hosted = book([axis("seed", [7])], [one], target="https://host/api/v6", key_variable="MY_KEY")
+    command = copied(visit(write(hosted, report()), **CLIPBOARD), "curl")
+    arguments, body = told(command, run, MY_KEY="secret")
+    assert arguments == ["-sS", "https://host/api/v6/text2img", *POSTED]
+    sent = {"init_image": base64.b64encode(image).decode(), "base64": "yes", "key": "secret"}
+    assert body == {**one.request.parameters, **sent}
+    assert "$MY_KEY" in command
 
 
 def test_a_request_to_this_process_is_copied_for_the_server_that_sweep_serve_starts(
-    report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+    run: Path, report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
 ) -> None:
-    shown = book([axis("seed", [7])], [of_prompt("a cat", pictures["wide"])])
-    told = shlex.split(copied(visit(write(shown, report()), **CLIPBOARD), "curl"))
-    assert told[2] == "http://127.0.0.1:8765/api/v1/enterprise/text2img"
-    assert "key" not in json.loads(told[-1])
+    one = of_prompt("a cat", pictures["wide"])
+    command = copied(visit(write(book([axis("seed", [7])], [one]), report()), **CLIPBOARD), "curl")
+    arguments, body = told(command, run)
+    assert arguments == ["-sS", "http://127.0.0.1:8765/api/v1/enterprise/text2img", *POSTED]
+    assert body == one.request.parameters
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        HOSTILE,
+        'a {{ subject }} {% endless %} {# none #} \r\n"two" \\',
+        "next\u0085line\u2028separators\u2029 \ufeff",
+        f"sha256:{'ab' * 32}",
+        "yes",
+        "🐈" * 2000,
+    ],
+    ids=["hostile", "template", "line ends", "digest", "yes", "long"],
+)
 def test_a_request_is_copied_as_an_experiment_file_that_means_the_same(
-    tmp_path: Path, report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+    prompt: str, tmp_path: Path, report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
 ) -> None:
-    one = of_prompt(HOSTILE, pictures["wide"], model_id="studio-tiny")
+    one = of_prompt(prompt, pictures["wide"], model_id="studio-tiny")
     path = tmp_path / "cell.yaml"
     path.write_text(copied(visit(write(book([axis("seed", [7])], [one]), report()), **CLIPBOARD), "YAML"))
     assert check(path) == ()
-    said = yaml.safe_load(path.read_text())
-    assert (said["target"], said["endpoint"], said["parameters"]) == ("sketch", "text2img", one.request.parameters)
+    plan = prepare(path)
+    [cell] = plan.cells()
+    assert {name: cell.request.parameters[name] for name in one.request.parameters} == one.request.parameters
+    assert (plan.experiment.target.name, cell.request.endpoint) == ("sketch", "text2img")
 
 
 def test_a_reused_cell_is_marked_on_the_grid(

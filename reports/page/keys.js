@@ -1,0 +1,57 @@
+// ---- keys: what every key does, told when the reader asks with ?
+
+/** Marks what means nothing where a run has no baseline. */
+const OF_BASELINE = true;
+
+const KEYS = [
+  ['On the grid', [
+    ['← → ↑ ↓', 'to the next cell; with Shift to the next group'],
+    ['Home End', 'to the first or last column; with Ctrl of all cells'],
+    ['Page Up, Page Down', 'a window up or down'],
+    ['Enter', 'open the picture'],
+    ['P', 'pin the cell, or unpin it'],
+    ['C', 'compare what is pinned'],
+    ['V', 'hold every cell against its baseline', OF_BASELINE],
+    ['A', 'play through a held axis, or stop'],
+    ['1 to 5, 0', 'give stars, take them back'],
+    ['X', 'reject the cell, or take that back'],
+  ]],
+  ['In the viewer', [
+    ['← → ↑ ↓', 'to the next cell; with Shift to the next group'],
+    [', .', 'the pictures of the cell'],
+    ['B', 'while held: the picture pinned last, else the baseline'],
+    ['P C V 0–5 X', 'as on the grid'],
+  ]],
+  ['Comparing', [
+    ['S W F D', 'side by side, slider, flicker, difference'],
+    ['+ − 0', 'closer, farther, all of it'],
+    ['← → ↑ ↓', 'another part of the pictures; where all of it shows, the slider'],
+    ['[ ]', 'the pair before, the next pair'],
+    ['X', 'exchange A and B'],
+    ['Space', 'let the flicker run, or stop it'],
+  ]],
+  ['Comparing blind', [
+    ['← →', 'the left is better, the right is'],
+    ['Space', 'they are alike'],
+    ['U', 'take the last answer back'],
+  ]],
+];
+
+/** Has ? and the button of that name show the keys. */
+function wireKeys(book) {
+  const dialog = part('keys');
+  const known = (rows) => rows.filter(([, , baseline]) => !baseline || book.baseline.size);
+  part('keys-list').append(...KEYS.map(([title, rows]) => keyTable(title, known(rows))));
+  part('keys-open').addEventListener('click', () => dialog.showModal());
+  part('keys-close').addEventListener('click', () => dialog.close());
+  addEventListener('keydown', (event) => {
+    if (event.key !== '?' || event.target.closest('input:not([type=range]), textarea, select')) return;
+    event.preventDefault();
+    if (!dialog.open) dialog.showModal();
+  });
+}
+
+function keyTable(title, rows) {
+  const lines = rows.flatMap(([keys, words]) => [make('dt', {}, make('kbd', {}, keys)), make('dd', {}, words)]);
+  return make('section', {}, make('h3', {}, title), make('dl', { class: 'facts' }, ...lines));
+}
