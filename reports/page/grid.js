@@ -49,7 +49,7 @@ function createGrid(book, does, ratings) {
     for (const [row, cells] of shown.cells) {
       for (const [column, element] of cells) {
         if (!tilesAt(scene.arrangement, row, column).some((tile) => tiles.has(tile))) continue;
-        const cell = makeCell(book, scene, row, column);
+        const cell = makeCell(book, scene, row, column, ratings);
         cell.setAttribute('tabindex', element.getAttribute('tabindex'));
         const focused = element === document.activeElement;
         element.replaceWith(cell);
