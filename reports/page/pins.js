@@ -42,8 +42,8 @@ const pinnedTiles = new WeakMap();
 
 /** Whether one of some tiles is pinned. */
 function hasPin(book, view, tiles) {
-  if (!pinnedTiles.has(view)) pinnedTiles.set(view, new Set(pinnedFrames(book, view).map(({ tile }) => tile)));
-  return tiles.some((tile) => pinnedTiles.get(view).has(tile));
+  if (!pinnedTiles.has(view)) pinnedTiles.set(view, new Set(view.pins.map((pin) => tileOf(book, pin.split('.')[0]))));
+  return tiles.some((tile) => pinnedTiles.get(view).has(tile) && book.pictureCount(tile) > 0);
 }
 
 /**
