@@ -31,6 +31,7 @@ A test reads this drawing and holds the code to it.
     3  document    YAML text becomes an Experiment, or complaints with line numbers
     3  engine      the Engine protocol; engine/diffusion.py drives diffusers             [extra: local]
     3  folder      a run folder: plan, manifest, ledger and vault, and its one writer
+    3  metrics     pictures as numbers: looks, and distances to a baseline              [extra: metrics]
     3  likeness    whether two image files show the same picture
     3  studio      drawings become studio-tiny: captions, training, packing               [extra: local]
     3  table       a ledger becomes one tidy DataFrame, and summaries of it (the only pandas import)
@@ -44,6 +45,7 @@ A test reads this drawing and holds the code to it.
     1  schema      what an endpoint accepts: spelling, ranges, cross-field rules
     1  provenance  which versions, commit and machine made a run
     1  pace        when to send, how long to wait, when to stop: arithmetic with the clock passed in
+    1  measures    what is measured of a picture: names, units, digits
     1  flags       what is odd about a picture that came
     1  infotext    a request in the words that other tools read from a picture
     1  ranking     who wins against whom becomes how good each is, and how sure that is
@@ -60,11 +62,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.verbs import (
+        changes,
         check,
         differ,
+        effects,
         estimate,
+        identical,
         import_ratings,
+        interaction,
         load,
+        measure,
+        pivot,
         prepare,
         render,
         retry,
@@ -78,11 +86,17 @@ if TYPE_CHECKING:
 __version__ = version("sweeprunner")
 __all__ = [
     "__version__",
+    "changes",
     "check",
     "differ",
+    "effects",
     "estimate",
+    "identical",
     "import_ratings",
+    "interaction",
     "load",
+    "measure",
+    "pivot",
     "prepare",
     "render",
     "retry",

@@ -8,14 +8,25 @@ from runner import table
 from runner.flags import flags
 from runner.folder import partial
 from runner.ledger import PENDING, Standing
-from runner.nouns import Axis
+from runner.measures import Findings, Measured
+from runner.nouns import Axis, Picture
 from runner.plan import Placement, Plan
-from runner.ratings import Ratings
+from runner.ratings import Ratings, scores
 from runner.report import Book, Share, Tile
+from runner.table.findings import findings
+from runner.table.placed import judged, placed
+
+
+def _unmeasured(_placement: Placement, _position: int, _picture: Picture) -> Measured:
+    return {}
 
 
 def book(
-    plan: Plan, standings: Mapping[str, Standing], manifest: Mapping[str, Any], ratings: Ratings | None = None
+    plan: Plan,
+    standings: Mapping[str, Standing],
+    manifest: Mapping[str, Any],
+    ratings: Ratings | None = None,
+    numbers: table.Numbers = _unmeasured,
 ) -> Book:
     """Return what the page of a run shows.
 
@@ -24,8 +35,10 @@ def book(
         standings: how each tried cell stands, by digest.
         manifest: versions and times, as `runner.folder` keeps them.
         ratings: what people said of its cells so far.
+        numbers: what is measured of each picture.
     """
     experiment, shares = plan.experiment, _shares(plan, standings)
+    numbers = judged(numbers, scores(ratings)) if ratings else numbers
     return Book(
         name=experiment.name,
         title=experiment.title or experiment.name,
@@ -35,10 +48,11 @@ def book(
         endpoint=experiment.endpoint,
         axes=_axes(plan),
         layout=experiment.report,
-        tiles=(tile(placement, standings.get(placement.digest, PENDING)) for placement in plan.placements()),
+        tiles=(tile(placement, standings.get(placement.digest, PENDING), numbers) for placement in plan.placements()),
         shares=shares,
         plan=plan.digest,
         ratings=ratings or Ratings(plan=plan.digest),
+        findings=_findings(plan, standings, numbers),
         notes=_notes(plan, standings, manifest),
         facts=_facts(plan, manifest),
     )
@@ -58,7 +72,12 @@ def _axes(plan: Plan) -> tuple[Axis, ...]:
     return tuple(replace(axis, points=points or axis.points) for axis, points in zip(plan.axes, shown, strict=True))
 
 
-def tile(placement: Placement, standing: Standing) -> Tile:
+def _findings(plan: Plan, standings: Mapping[str, Standing], numbers: table.Numbers) -> Findings:
+    axes = {axis.name: table.column_of(axis.name) for axis in plan.axes}
+    return findings(placed(plan, standings, numbers), axes, plan.experiment.report.baseline)
+
+
+def tile(placement: Placement, standing: Standing, numbers: table.Numbers = _unmeasured) -> Tile:
     """Return what the page shows of one place of the grid."""
     return Tile(
         coordinates=placement.coordinates,
@@ -73,6 +92,7 @@ def tile(placement: Placement, standing: Standing) -> Tile:
         meta=standing.answer,
         pictures=standing.pictures,
         flags=tuple(dict.fromkeys(_flags(placement, standing))),
+        numbers=tuple(numbers(placement, position, picture) for position, picture in enumerate(standing.pictures)),
     )
 
 

@@ -187,10 +187,16 @@ def upright(image: Image.Image) -> Image.Image:
         return image
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image with 8 bits a channel; Pillow would clip 16 bits of grey to white."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    return image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+
+
 def thumbnail(image: Image.Image) -> bytes:
     """Return a WebP of at most 256 pixels on the longer side; smaller images keep their size, transparency stays."""
-    if image.mode.startswith(("I", "F")):  # 16 bits of grey, which Pillow would clip to white
-        image = image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    image = eight_bits(image)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     plain = image if image.mode == mode else image.convert(mode)
     small = plain.reduce(max(1, max(plain.size) // THUMBNAIL))  # whole pixels of it first, which is quicker

@@ -27,6 +27,8 @@ COMMANDS = (
     "status",
     "report",
     "summary",
+    "measure",
+    "effects",
     "export",
     "sheet",
     "animate",

@@ -16,6 +16,8 @@ DRAWN = {
 BIG = {
     "pandas": {"table"},
     "scipy": {"plan"},
+    "skimage": {"metrics"},
+    "imagehash": {"metrics"},
     "torch": {"engine", "studio"},
     "diffusers": {"engine", "studio"},
     "transformers": {"engine", "studio"},

@@ -7,7 +7,19 @@ Exit: 0 all made; 1 some cells not made; 2 the input is wrong; 3 stopped by a li
 import os
 import sys
 
-from runner.cli import comparing, experiments, pace, reporting, rescue, runs, services, taking, verifying, watching  # noqa: F401  # importing them adds their commands to `app`, in the order of --help
+from runner.cli import (  # noqa: F401  # importing them adds their commands to `app`, in the order of --help
+    comparing,
+    experiments,
+    numbers,
+    pace,
+    reporting,
+    rescue,
+    runs,
+    services,
+    taking,
+    verifying,
+    watching,
+)
 from runner.cli.app import app
 from runner.cli.words import complain
 from runner.errors import InputError, SweepError

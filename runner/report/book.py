@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from runner.measures import Findings, Measured
 from runner.nouns import Axis, Layout, Picture, Request, State
 from runner.ratings import Ratings
 
@@ -24,6 +25,7 @@ class Tile:
         meta: what the server says it used.
         pictures: in the order of the server's answer; empty unless made.
         flags: what is odd about them, in words; empty for most tiles.
+        numbers: what is measured of each of them, in the same order; empty where nothing is.
     """
 
     coordinates: Mapping[str, str]
@@ -38,6 +40,7 @@ class Tile:
     meta: Mapping[str, object] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     flags: tuple[str, ...] = ()
+    numbers: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class Book:
         layout: where the page puts each axis at first.
         tiles: in plan order.
         shares: in the order of axes and points.
+        findings: what the numbers of the pictures say.
         notes: what a reader must know before trusting the page, such as "PARTIAL: stopped by the limit of 500 requests".
         plan: the plan's digest, under which the page keeps ratings; empty keeps none.
         ratings: what people said of its cells so far.
@@ -91,5 +95,6 @@ class Book:
     shares: Sequence[Share] = ()
     plan: str = ""
     ratings: Ratings | None = None
+    findings: Findings = field(default_factory=Findings)
     notes: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)

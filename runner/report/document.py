@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
+from runner.measures import Measured
 from runner.nouns import Axis, Picture
 from runner.report.book import Book, Tile
 from runner.report.columns import Json, Records, blob, plain, series
+from runner.report.numbers import packed as packed_numbers
+from runner.report.numbers import said
 
 FORMAT = 1
 """Version of the data's form; `data.js` reads this one."""
@@ -19,6 +22,7 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
     packed = _Tiles(book.axes)
     for tile in tiles:
         packed.add(tile)
+    columns = packed.columns()
     return {
         "format": FORMAT,
         "endpoint": book.endpoint,
@@ -30,7 +34,9 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
         "layout": {role: getattr(book.layout, role) for role in ("x", "y", "columns", "rows")},
         "baseline": [list(pair) for pair in book.layout.baseline.items()],
         "shares": [asdict(share) for share in book.shares],
-        **packed.columns(),
+        "measures": packed_numbers(book.findings, packed.numbers),
+        "findings": said(book.findings, book.axes, packed.places, 2 * columns["digests"]["bytes"]),
+        **columns,
     }
 
 
@@ -55,20 +61,21 @@ class _Tiles:
     """Takes tiles one after the other, so that those of a large run need not all be there at once."""
 
     def __init__(self, axes: Iterable[Axis]) -> None:
-        self._places = {axis.name: {point.label: place for place, point in enumerate(axis.points, 1)} for axis in axes}
-        self._digits: dict[str, list[int]] = {name: [] for name in self._places}
+        self.places = {axis.name: {point.label: place for place, point in enumerate(axis.points, 1)} for axis in axes}
+        self._digits: dict[str, list[int]] = {name: [] for name in self.places}
         self._digests: list[str] = []
         self._facts, self._request, self._answer = Records(), Records(), Records()
         self._counts: list[int] = []
         self._frames: list[int] = []
         self._pictures: dict[Picture, int] = {}
+        self.numbers: list[Measured] = []
 
     def add(self, tile: Tile) -> None:
         """Take the next tile. Raises ValueError where it names an axis or a point that the book does not have."""
-        for name, places in self._places.items():
+        for name, places in self.places.items():
             self._digits[name].append(_digit(name, places, tile))
-        if not self._places.keys() >= tile.coordinates.keys():
-            unknown, known = sorted(tile.coordinates.keys() - self._places.keys()), sorted(self._places)
+        if not self.places.keys() >= tile.coordinates.keys():
+            unknown, known = sorted(tile.coordinates.keys() - self.places.keys()), sorted(self.places)
             raise ValueError(
                 f"report: a tile names {', '.join(unknown)}; the axes are {', '.join(known)}: pass them all"
             )
@@ -77,6 +84,7 @@ class _Tiles:
         self._request.add(tile.request.parameters)
         self._answer.add(tile.meta)
         self._counts.append(len(tile.pictures))
+        self.numbers += tile.numbers or [{}] * len(tile.pictures)
         self._frames += [self._pictures.setdefault(picture, len(self._pictures)) for picture in tile.pictures]
 
     def columns(self) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from runner.plan import Plan
 from runner.reuse import unheard
 from runner.verbs.choosing import Choice, begun
 from runner.verbs.estimating import Estimate, estimate
-from runner.verbs.reading import gists_of, standings_of
+from runner.verbs.standing import gists_of, standings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from runner.plan import Plan
 from runner.plan.switching import order_of
 from runner.reuse import Places, Shelf, batches, present, unheard
 from runner.verbs.choosing import Choice, begun, is_lacking, is_owed, places, state_of
-from runner.verbs.reading import gists_of
+from runner.verbs.standing import gists_of
 
 MADE, ELSEWHERE = "made", "made elsewhere"
 

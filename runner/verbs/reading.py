@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal
 from runner.ballots import load as load_ratings
 from runner.errors import InputError, RunFolderError
 from runner.folder import RunFolder
-from runner.ledger import Gist, Standing
+from runner.ledger import Gist
 from runner.nouns import Rule, State
 from runner.plan import Placement, Plan
 from runner.ratings import Ratings, scores
 from runner.verbs.choosing import chosen
+from runner.verbs.measuring import MEASURED_UNASKED, measure, numbers_of
+from runner.verbs.standing import gists_of, standings_of
 
 RATINGS = "ratings.json"
 """File of a run in which all ratings lie that were imported."""
@@ -62,12 +64,16 @@ def owing(digests: Iterable[str], gists: Mapping[str, Gist]) -> int:
 
 
 def load(run: str | Path) -> "pd.DataFrame":
-    """Return a run as a tidy DataFrame, one row an image at one place of the grid (see `runner.table.frame`)."""
+    """Return a run as a tidy DataFrame, one row an image at one place of the grid (see `runner.table.frame`).
+
+    It has what was measured of the pictures; `measure` measures what is missing, as the end of a run does.
+    """
     from runner import table
 
     folder = RunFolder(Path(run))
-    plan = folder.plan()
-    return table.frame(plan, standings_of(folder), scores=scores(ratings_of(folder, plan)))
+    plan, standings = folder.plan(), standings_of(folder)
+    with numbers_of(folder, plan, standings) as numbers:
+        return table.frame(plan, standings, scores=scores(ratings_of(folder, plan)), numbers=numbers)
 
 
 def summarise(run: str | Path, by: Sequence[str]) -> "pd.DataFrame":
@@ -98,9 +104,10 @@ def exported(run: str | Path, form: Literal["csv", "jsonl", "md", "parquet"], on
     from runner import table
 
     folder = RunFolder(Path(run))
-    plan = folder.plan()
+    plan, standings = folder.plan(), standings_of(folder)
     judged = scores(ratings_of(folder, plan))
-    found = table.frame(plan, standings_of(folder), _placements(plan, only), judged)
+    with numbers_of(folder, plan, standings) as numbers:
+        found = table.frame(plan, standings, _placements(plan, only), judged, numbers)
     match form:
         case "csv":
             return table.spreadsheet_safe(found).to_csv(index=False).encode()
@@ -156,16 +163,24 @@ def axes_of(run: str | Path) -> tuple[str, ...]:
     return tuple(axis.name for axis in RunFolder(Path(run)).plan().axes)
 
 
-def render(run: str | Path) -> Path:
-    """Write a run's table (results.csv) and page (report/index.html); return the page's path."""
+def render(run: str | Path, *, measuring: bool = True) -> Path:
+    """Write a run's table (results.csv) and page (report/index.html); return the page's path.
+
+    Args:
+        run: the run folder.
+        measuring: measure first what is missing of the pictures.
+    """
     from runner import report, table
     from runner.book import book
 
     folder = RunFolder(Path(run))
+    if measuring:
+        measure(run, most=MEASURED_UNASKED)
     plan, standings = folder.plan(), standings_of(folder)
     ratings = ratings_of(folder, plan)
-    folder.write("results.csv", table.spreadsheet(plan, standings, scores(ratings)))
-    return report.write(book(plan, standings, folder.manifest(), ratings), folder.report.parent)
+    with numbers_of(folder, plan, standings) as numbers:
+        folder.write("results.csv", table.spreadsheet(plan, standings, scores(ratings), numbers))
+        return report.write(book(plan, standings, folder.manifest(), ratings, numbers), folder.report.parent)
 
 
 def ratings_of(folder: RunFolder, plan: Plan) -> Ratings:
@@ -184,19 +199,3 @@ def drawn(run: str | Path, live: str) -> str:
     folder = RunFolder(Path(run))
     plan = folder.plan()
     return report.render(book(plan, standings_of(folder), folder.manifest(), ratings_of(folder, plan)), live)
-
-
-def gists_of(folder: RunFolder) -> dict[str, Gist]:
-    """Return how each cell stands that was tried, in brief, by digest; none before anything was sent."""
-    if not folder.begun:
-        return {}
-    with folder.reading() as ledger:
-        return ledger.gists()
-
-
-def standings_of(folder: RunFolder) -> Mapping[str, Standing]:
-    """Return how each cell stands that was tried, by digest; none before anything was sent."""
-    if not folder.begun:
-        return {}
-    with folder.reading() as ledger:
-        return ledger.standings()

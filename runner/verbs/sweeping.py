@@ -33,6 +33,7 @@ from runner.receiver import Webhook
 from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
 from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places, unanswered, unfetched
+from runner.verbs.measuring import MEASURED_UNASKED, measure
 from runner.verbs.reading import count, render
 
 
@@ -101,7 +102,7 @@ def prepare(file: str | Path, overrides: Sequence[str] = (), *, target: str = ""
 async def sweep(
     plan: Plan, out: str | Path, choice: Choice | None = None, surroundings: Surroundings | None = None
 ) -> Result:
-    """Make what a plan still lacks in a run folder, then write its table and page.
+    """Make what a plan still lacks in a run folder, then measure its pictures and write its table and page.
 
     Running again continues: what is made is not sent again, what was accepted before an interruption is fetched.
 
@@ -152,7 +153,12 @@ async def sweep(
             with _storing(folder):
                 await _make(plan, bench, choice, around.stop)
         folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
-    page = render(folder.path)
+    measured = await asyncio.to_thread(
+        measure, folder.path, most=MEASURED_UNASKED, ended=lambda: around.stop.cause is Cause.USER
+    )
+    for line in measured.said:
+        around.note(line)
+    page = render(folder.path, measuring=False)
     return Result(run=folder.path, counts=count(folder.path), sent=budget.sent, report=page, stop=around.stop)
 
 

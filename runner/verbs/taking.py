@@ -13,7 +13,7 @@ from runner.infotext import EXACT, exact, with_texts
 from runner.nouns import Rule
 from runner.plan import Plan
 from runner.verbs.choosing import chosen
-from runner.verbs.reading import standings_of
+from runner.verbs.standing import standings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from runner.plan import Plan
 from runner.provenance import provenance
 from runner.target import open_target
 from runner.vault import image_path
-from runner.verbs.reading import standings_of
+from runner.verbs.standing import standings_of
 from runner.verbs.sweeping import Surroundings, changed_models
 
 

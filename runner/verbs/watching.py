@@ -8,7 +8,8 @@ from runner.folder import RunFolder, partial
 from runner.ledger import Flow
 from runner.lock import Writer
 from runner.nouns import Change, Limits, Spent
-from runner.verbs.reading import gists_of, owing, tally
+from runner.verbs.reading import owing, tally
+from runner.verbs.standing import gists_of
 
 EVERY = 1.0
 """Seconds between two looks."""

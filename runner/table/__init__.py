@@ -1,4 +1,4 @@
-"""A ledger becomes one tidy DataFrame, and summaries of it. The only module that imports pandas.
+"""A ledger becomes one tidy DataFrame, and summaries of it. The only package that imports pandas.
 
 One row an image at one place of the grid; a cell that was not made has one row without an image. A cell that stands in
 several places (two combinations that mean the same request) has rows for each: `cell` tells them apart from different
@@ -6,14 +6,15 @@ pictures. Missing is missing: NaN and None, never 0 or an empty text.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 from runner.flags import flags
 from runner.ledger import PENDING, Standing
+from runner.measures import MEASURES, Measured
 from runner.nouns import Endpoint, Picture, State
 from runner.plan import Placement, Plan
 from runner.ratings import Score
@@ -44,6 +45,12 @@ RECORD = {
 UNJUDGED: Mapping[str, Score] = {}
 """What people say of the cells of a run that nobody has judged."""
 
+NUMBERS = {measure.name: "Int64" if measure.whole else "Float64" for measure in MEASURES}
+"""Columns of what is measured of a picture, with their types; after `RECORD`."""
+
+Numbers: TypeAlias = Callable[[Placement, int, Picture], Measured]
+"""Returns what is measured of the picture at a position of a cell's answer."""
+
 MARKDOWN = ("outcome", "reason", "sample", "seed", "seconds")
 """Columns of the Markdown table beside the axes."""
 
@@ -59,26 +66,33 @@ def frame(
     standings: Mapping[str, Standing],
     placements: Iterable[Placement] | None = None,
     scores: Mapping[str, Score] = UNJUDGED,
+    numbers: Numbers | None = None,
 ) -> pd.DataFrame:
     """Return the tidy table of a run, or of some places of its grid.
 
-    Columns: each axis that is no parameter by its name (the point's label), then `RECORD`, then every parameter of the
-    endpoint; an axis that has the name of a record's column is called `axis.<name>`. Their types are the same whatever
-    happened: whole numbers Int64, other numbers Float64, everything else string. `seconds` is the server's generation
-    time for the whole request; `seed` is the one given or drawn, of the first sample; `flags` is what is odd about the
-    image, in words; `stars` to `preference_high` are what people say of the cell (`scores`, by digest).
+    Columns: each axis that is no parameter by its name (the point's label), then `RECORD`, then `NUMBERS` where they are
+    asked for, then every parameter of the endpoint; an axis that has the name of such a column is called `axis.<name>`.
+    Their types are the same whatever happened: whole numbers Int64, other numbers Float64, everything else string.
+    `seconds` is the server's generation time for the whole request; `seed` is the one given or drawn, of the first
+    sample; `flags` is what is odd about the image, in words; `stars` to `preference_high` are what people say of the cell
+    (`scores`, by digest); `numbers` says what is measured of each picture, None leaves those columns out.
     """
-    return _frame(plan, plan.placements() if placements is None else placements, standings, scores)
+    return _frame(plan, plan.placements() if placements is None else placements, standings, scores, numbers)
 
 
 def spreadsheet(
-    plan: Plan, standings: Mapping[str, Standing], scores: Mapping[str, Score] = UNJUDGED
+    plan: Plan,
+    standings: Mapping[str, Standing],
+    scores: Mapping[str, Score] = UNJUDGED,
+    numbers: Numbers | None = None,
 ) -> Iterator[bytes]:
     """Yield the table of a run as CSV that is safe to open, in pieces: the whole of a large run would fill the memory."""
     placements = plan.placements()
     first = True
     while (piece := list(islice(placements, ROWS_AT_ONCE))) or first:
-        yield spreadsheet_safe(_frame(plan, piece, standings, scores)).to_csv(index=False, header=first).encode()
+        yield (
+            spreadsheet_safe(_frame(plan, piece, standings, scores, numbers)).to_csv(index=False, header=first).encode()
+        )
         first = False
 
 
@@ -155,12 +169,16 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _frame(
-    plan: Plan, placements: Iterable[Placement], standings: Mapping[str, Standing], scores: Mapping[str, Score]
+    plan: Plan,
+    placements: Iterable[Placement],
+    standings: Mapping[str, Standing],
+    scores: Mapping[str, Score],
+    numbers: Numbers | None,
 ) -> pd.DataFrame:
     parameters = _parameter_types(plan.experiment.endpoint)
-    axes = {axis.name: _column(axis.name) for axis in plan.axes if axis.name not in parameters}
-    types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **parameters}
-    rows = [row for placement in placements for row in _rows(placement, standings, axes, scores)]
+    axes = {axis.name: column_of(axis.name) for axis in plan.axes if axis.name not in parameters}
+    types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **(NUMBERS if numbers else {}), **parameters}
+    rows = [row for placement in placements for row in _rows(placement, standings, axes, scores, numbers or _nothing)]
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
@@ -175,12 +193,21 @@ def _type(schema: Mapping[str, Any]) -> str:
     return "Float64" if "number" in kinds else "string"
 
 
-def _column(axis: str) -> str:
-    return f"axis.{axis}" if axis in RECORD else axis
+def column_of(axis: str) -> str:
+    """Return the column of an axis: its name, or `axis.<name>` where another column has that."""
+    return f"axis.{axis}" if axis in RECORD or axis in NUMBERS else axis
+
+
+def _nothing(_placement: Placement, _position: int, _picture: Picture) -> Measured:
+    return {}
 
 
 def _rows(
-    placement: Placement, standings: Mapping[str, Standing], axes: Mapping[str, str], scores: Mapping[str, Score]
+    placement: Placement,
+    standings: Mapping[str, Standing],
+    axes: Mapping[str, str],
+    scores: Mapping[str, Score],
+    numbers: Numbers,
 ) -> Iterator[dict[str, Any]]:
     standing = standings.get(placement.digest, PENDING)
     shared = {
@@ -201,6 +228,7 @@ def _rows(
             **shared,
             "sample": sample,
             **_picture(picture),
+            **numbers(placement, sample, picture),
             "flags": _flags(placement, standing, picture),
             "seed": _seed(placement, standing),
         }
