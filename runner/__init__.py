@@ -21,6 +21,7 @@ A test reads this drawing and holds the code to it.
     4  forecast    how long a plan would take, and what was assumed
     4  album       a run's pictures as one: a contact sheet, a film along an axis
     4  ballots     a file of ratings that a page has exported becomes Ratings
+    4  notebook    a run as a grid of small pictures inside a notebook
     4  bundle      a run's pictures under readable names, in one ZIP
     4  rescue      a damaged ledger becomes one that says what is certain
     4  reuse       what an earlier run made is taken from there
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         differ,
         effects,
         estimate,
+        grid,
         identical,
         import_ratings,
         interaction,
@@ -91,6 +93,7 @@ __all__ = [
     "differ",
     "effects",
     "estimate",
+    "grid",
     "identical",
     "import_ratings",
     "interaction",

@@ -33,16 +33,14 @@ class Measure:
 
 
 MEASURES = (
-    Measure(name="bytes", title="size of the file", unit="B", digits=0, whole=True),
+    Measure(name="bytes", title="file size", unit="B", digits=0, whole=True),
     Measure(name="brightness", title="brightness", unit="of 255"),
     Measure(name="contrast", title="contrast", unit="of 127.5"),
     Measure(name="colourfulness", title="colourfulness"),
     Measure(name="sharpness", title="sharpness"),
-    Measure(name="difference", title="difference to the baseline", unit="of 255", digits=2, apart=True),
-    Measure(name="ssim", title="likeness to the baseline (SSIM)", digits=3, apart=True),
-    Measure(
-        name="phash", title="distance to the baseline (pHash)", unit="of 64 bits", digits=0, whole=True, apart=True
-    ),
+    Measure(name="difference", title="difference to baseline", unit="of 255", digits=2, apart=True),
+    Measure(name="ssim", title="SSIM to baseline", digits=3, apart=True),
+    Measure(name="phash", title="pHash distance to baseline", unit="of 64 bits", digits=0, whole=True, apart=True),
 )
 """In the order of the table's columns."""
 

@@ -118,7 +118,7 @@ function heldSlider(book, axis, change) {
 /** Points of an axis at which the filter lets some tile through. */
 function matchingDigits(book, view, axis) {
   const { digits, labels } = book.axes[axis];
-  if (!view.show.size) return new Set(labels.keys());
+  if (!filtering(book, view)) return new Set(labels.keys());
   const found = new Set();
   for (let tile = 0; tile < book.count; tile += 1) if (passes(book, view, tile)) found.add(digits[tile]);
   return found.has(0) ? new Set(labels.keys()) : found;
@@ -158,9 +158,10 @@ function wireFilters(change) {
 /** Where the filter's tiles are all at other held points, says so and offers the way there. */
 function showNothing(book, { view, arrangement }, change) {
   const nothing = part('nothing');
-  nothing.hidden = arrangement.rows.length > 0 && (arrangement.matches > 0 || !view.show.size);
+  nothing.hidden = arrangement.rows.length > 0 && (arrangement.matches > 0 || !filtering(book, view));
   if (nothing.hidden) return;
-  const wanted = [...view.show].map((state) => STATES[state]).join(' or ');
+  const states = [...view.show].map((state) => STATES[state]).join(' or ');
+  const wanted = [states, view.only && 'of this filter'].filter(Boolean).join(' and ');
   const first = Array.from({ length: book.count }, (_, tile) => tile).find((tile) => passes(book, view, tile));
   if (first === undefined) {
     nothing.replaceChildren(book.count ? `No cell is ${wanted}.` : 'This run has no cells.');

@@ -158,6 +158,11 @@ function openBook(data) {
     aspects: aspectsOf(data, starts, frames),
     /** Number of pictures of a tile. */
     pictureCount: (tile) => starts[tile + 1] - starts[tile],
+    /** The place of a tile's picture among all frames of the book, -1 where the book was written without it. */
+    frame: (tile, position) => (position < starts[tile + 1] - starts[tile] ? starts[tile] + position : -1),
+    /** What is measured of each frame, and what is found in it; see report/numbers.py. */
+    measures: data.measures,
+    findings: data.findings,
     /** A tile's picture by its position in the answer. */
     picture: (tile, position) => picture(frames[starts[tile] + position]),
     /** What a tile is called: "scheduler DDIM, guidance_scale 7.5". */

@@ -86,7 +86,8 @@ function stage(book, view, arrangement, room) {
   const columns = layOut(arrangement.columns, (lane) => Math.round(zoom * lane.share), spaces);
   const head = headSizes(book, view, arrangement, columns);
   const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);
-  const rowExtent = (lane) => Math.max(Math.round(zoom * lane.share), labels.get(lane.inner)?.height ?? 0);
+  const below = isList(view) ? LIST_CAPTION : 0;
+  const rowExtent = (lane) => Math.max(Math.round(zoom * lane.share) + below, labels.get(lane.inner)?.height ?? 0);
   const band = view.rows === NOWHERE ? 0 : BAND_HEIGHT;
   const rows = layOut(arrangement.rows, rowExtent, { ...spaces, groupGap: 22, band });
   return { view, arrangement, zoom, margin, stub, band, columns, rows, ...head };

@@ -18,11 +18,14 @@ const ZOOM = { least: 48, most: 512, step: 8 };
 
 /** Puts the tiles that a view selects on a grid of lanes. A lane without any tile in the whole book is left out. */
 function arrange(book, view) {
+  if (isList(view)) return arrangeList(book, view);
   const columns = collectLanes(book, view.columns, view.x, 0);
   const rows = collectLanes(book, view.rows, view.y, 1);
   const chosen = selection(book, view);
   const every = { columns: columns.lanes, rows: rows.lanes };
-  const kept = view.show.size ? keepMatching(book, view, chosen, columns, rows) : every;
+  const kept = filtering(book, view) ? keepMatching(book, view, chosen, columns, rows) : every;
+  kept.columns = orderLanes(book, view, 'columns', kept.columns, columns.keyOf, chosen);
+  kept.rows = orderLanes(book, view, 'rows', kept.rows, rows.keyOf, chosen);
   const [columnAt, rowAt] = [lanePlaces(kept.columns), lanePlaces(kept.rows)];
   const cells = new Map();
   for (const tile of chosen) {
@@ -39,7 +42,7 @@ function arrange(book, view) {
 
 /** Whether the filter lets a tile through. */
 function passes(book, view, tile) {
-  return !view.show.size || view.show.has(book.states[tile]);
+  return (!view.show.size || view.show.has(book.states[tile])) && (!view.only || admits(book, view.only, tile));
 }
 
 /** Tiles that lie at the held points; an axis that does not apply to a tile does not hide it. */

@@ -84,7 +84,7 @@ function showNote(note) {
 /** Makes a book take news of a cell: returns a function that takes it and returns the tiles that it is about. */
 function makeRenewable(book) {
   const news = new Map();
-  const { fact, flags, pictureCount, picture, answer } = book;
+  const { fact, flags, pictureCount, picture, answer, frame } = book;
   const told = (tile, name, otherwise) => {
     const facts = news.get(tile)?.facts;
     return facts?.has(name) ? facts.get(name) : otherwise();
@@ -94,6 +94,7 @@ function makeRenewable(book) {
     flags: (tile) => (news.has(tile) ? news.get(tile).facts.get('flags') ?? [] : flags(tile)),
     pictureCount: (tile) => news.get(tile)?.pictures.length ?? pictureCount(tile),
     picture: (tile, position) => news.get(tile)?.pictures[position] ?? picture(tile, position),
+    frame: (tile, position) => (news.has(tile) ? -1 : frame(tile, position)),
     answer: {
       ...answer,
       has: (tile, name) => news.get(tile)?.answer.has(name) ?? answer.has(tile, name),
@@ -116,6 +117,7 @@ function makeRenewable(book) {
       book.aspects[0][tile] = first.width / longer;
       book.aspects[1][tile] = first.height / longer;
     }
+    renewNumbers(book, renewed);
     return renewed;
   };
 }

@@ -68,6 +68,8 @@ function start() {
   const updateTray = createTray(book, change);
   const cycle = createCycle(book, () => scene.view, change);
   const updateControls = createControls(book, change, cycle);
+  const updateFigures = createFigures(book, change);
+  const updatePlots = createPlots(book, scroller, change);
   wireKeys(book);
 
   /** Has what is pinned compared; the viewer makes room for it. */
@@ -80,6 +82,7 @@ function start() {
     const view = next(scene.view);
     if (sameGrid(view, scene.view)) scene = { ...scene, view };
     else show(view);
+    updatePlots(view);
     updateTray(view);
     comparison.update(view);
     record(view, how);
@@ -106,6 +109,7 @@ function start() {
     const room = { width: scroller.clientWidth, height: scroller.clientHeight };
     scene = stage(book, view, arrange(book, view), room);
     updateControls(scene);
+    updateFigures(scene);
     showNothing(book, scene, change);
     grid.show(scene);
     if (anchor) grid.restore(anchor);
@@ -137,6 +141,7 @@ function start() {
     const view = readView(book, location.hash);
     if (!scene || spellView(book, { ...scene.view, cell: '' }) !== spellView(book, { ...view, cell: '' })) show(view);
     else scene = { ...scene, view };
+    updatePlots(view);
     updateTray(view);
     comparison.update(view);
     const place = view.cell ? findCell(book, scene, view.cell) : null;

@@ -101,6 +101,11 @@ function makeCell(book, scene, row, column, ratings) {
   if (tiles.length && !tiles.some((tile) => passes(book, view, tile))) element.classList.add('faded');
   fillCell(book, element, tiles, { zoom, width, height, versus: view.versus });
   if (hasPin(book, view, tiles)) element.append(pinMark());
+  paintCell(book, view, element, tiles);
+  if (isList(view) && tiles.length) {
+    element.classList.add('listed');
+    element.append(captionOf(book, tiles[0]));
+  }
   const judged = judgedMark(ratings, tiles, book);
   if (judged) element.append(judged);
   return element;

@@ -21,6 +21,10 @@ const NOTHING_COMPARED = { pins: [], compare: '', along: null, pair: '', versus:
  * @property {string} compare how they are compared, a name of `MODES`; empty while they are not
  * @property {{axis: number, from: number, to: number}|null} along compares pairs along an axis, in place of the pins
  * @property {string} pair digest of the first of the pair that is compared, or empty
+ * @property {string} paint column whose numbers colour the cells, or empty
+ * @property {string} only expression that cells must meet, or empty; see filter.js
+ * @property {{of: string, by: string, falling: boolean}|null} sort what is sorted by which column
+ * @property {string} plot column that is plotted, by an axis and across another (`by`, `across`); empty for the first
  * @property {boolean} versus whether each cell shows its difference to the baseline's
  */
 
@@ -55,7 +59,7 @@ function initialView(book) {
   const asked = ROLES.map((role) => named(book.layout[role]));
   const roles = asked.some((axis) => axis !== NOWHERE) ? asked : proposeRoles(book);
   const [x, y, columns, rows] = roles;
-  return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '', ...NOTHING_COMPARED });
+  return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '', ...NOTHING_COMPARED, ...NO_NUMBERS });
 }
 
 /**
@@ -142,6 +146,7 @@ function spellView(book, view) {
   if (view.show.size) words.set('show', [...view.show].sort().map((state) => STATES[state]).join(' '));
   if (view.cell) words.set('cell', view.cell);
   spellCompared(book, view, words);
+  spellNumbers(view, words);
   return `#${words}`;
 }
 
@@ -155,7 +160,7 @@ function readView(book, fragment) {
   view.zoom = zoom >= ZOOM.least && zoom <= ZOOM.most ? zoom : 0;
   const shown = (words.get('show') ?? '').split(' ').map((state) => STATES.indexOf(state));
   view.show = new Set(shown.filter((state) => state >= 0));
-  Object.assign(view, readCompared(book, words));
+  Object.assign(view, readCompared(book, words), readNumbers(book, words));
   view.cell = view.compare ? '' : (words.get('cell') ?? '');
   return tidy(book, view);
 }
@@ -211,7 +216,7 @@ function readHeld(book, words, initial) {
 
 /** Whether two views look the same on the grid. */
 function sameGrid(a, b) {
-  const looks = ['x', 'y', 'columns', 'rows', 'held', 'zoom', 'show', 'pins', 'versus'];
+  const looks = ['x', 'y', 'columns', 'rows', 'held', 'zoom', 'show', 'pins', 'versus', 'paint', 'only', 'sort'];
   return looks.every((name) => a[name] === b[name]);
 }
 

@@ -37,14 +37,14 @@ def effects(
     """
     _check(table, [*axes, *of])
     digits, points = _digits(table, axes)
+    columns = {column: _values(table, column) for column in of}
     found: list[tuple[Any, ...]] = []
     for axis in axes:
         rows, labels = grid(digits, [axis], _apart(table)), points[axis]
         against = _place(labels, baseline.get(axis))
         for place in (place for place in range(1, len(labels) + 1) if place != against and against):
             there, here = pairs(rows, place, against) if place < rows.shape[1] > against else _no_pairs()
-            for column in of:
-                values = _values(table, column)
+            for column, values in columns.items():
                 found.append(
                     (axis, labels[place - 1], labels[against - 1], column, *estimate(values[there] - values[here]))
                 )
@@ -136,8 +136,8 @@ def twins(table: pd.DataFrame) -> pd.DataFrame:
     Columns: sha256, cells (their digests), in the order of the table.
     """
     shared = table.dropna(subset=["sha256"]).drop_duplicates(["sha256", "cell"])
-    cells = shared.groupby("sha256", sort=False)["cell"].agg(list)
-    return cells[cells.map(len) > 1].rename("cells").reset_index()
+    several = shared[shared.duplicated("sha256", keep=False)]
+    return several.groupby("sha256", sort=False)["cell"].agg(list).rename("cells").reset_index()
 
 
 def _verdict(n: int, identical: int, moved: Sequence[str], *, sure: bool) -> str:

@@ -67,9 +67,9 @@ def grid(digits: Mapping[str, Places], axes: Sequence[str], apart: Sequence[Plac
         apart: what tells rows of one place apart, such as the number of the sample.
     """
     along = {other for axis in axes for other in digits if in_lockstep(digits[axis], digits[other])}
-    rest = [digits[name] for name in digits if name not in along] + [*apart]
-    count = len(next(iter(digits.values())))
-    groups = np.unique(np.stack(rest), axis=1, return_inverse=True)[1].ravel() if rest else np.zeros(count, np.intp)
+    groups = np.zeros(len(next(iter(digits.values()))), np.intp)
+    for one in [*(digits[name] for name in digits if name not in along), *apart]:
+        groups = np.unique(_together(groups, one), return_inverse=True)[1]
     kept = np.flatnonzero(np.bincount(groups, minlength=1)[groups] > 1)  # of a sparse sample most rows agree with none
     groups = np.unique(groups[kept], return_inverse=True)[1]
     shape = (int(groups.max(initial=-1)) + 1, *(int(digits[axis].max(initial=0)) + 1 for axis in axes))
@@ -80,8 +80,13 @@ def grid(digits: Mapping[str, Places], axes: Sequence[str], apart: Sequence[Plac
 
 def in_lockstep(one: Places, other: Places) -> bool:
     """Return whether each point of one axis occurs with one point of the other alone, and the other way round."""
-    pairs = len(np.unique(np.stack([one, other]), axis=1).T)
-    return pairs == len(np.unique(one)) == len(np.unique(other))
+    return len(np.unique(_together(one, other))) == len(np.unique(one)) == len(np.unique(other))
+
+
+def _together(one: Places, other: Places) -> Places:
+    """Return a number for each pair of numbers."""
+    least = int(other.min(initial=0))
+    return one * (int(other.max(initial=0)) - least + 1) + (other - least)
 
 
 def pairs(rows: Places, point: int, against: int) -> tuple[Places, Places]:

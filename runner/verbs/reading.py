@@ -10,6 +10,8 @@ from runner.ballots import load as load_ratings
 from runner.errors import InputError, RunFolderError
 from runner.folder import RunFolder
 from runner.ledger import Gist
+from runner.notebook import Grid
+from runner.notebook import grid as make_grid
 from runner.nouns import Rule, State
 from runner.plan import Placement, Plan
 from runner.ratings import Ratings, scores
@@ -74,6 +76,25 @@ def load(run: str | Path) -> "pd.DataFrame":
     plan, standings = folder.plan(), standings_of(folder)
     with numbers_of(folder, plan, standings) as numbers:
         return table.frame(plan, standings, scores=scores(ratings_of(folder, plan)), numbers=numbers)
+
+
+def grid(run: str | Path, x: str = "", y: str = "", at: Mapping[str, str] | None = None) -> Grid:
+    """Return some pictures of a run, which a notebook shows as a table of thumbnails.
+
+    Args:
+        run: the run folder.
+        x: the axis along the columns; without it and `y`, those of the file's `report`.
+        y: the axis along the rows.
+        at: points of the other axes, by label; else the baseline's, else the first.
+
+    Raises:
+        InputError: an axis or a point is not the run's.
+    """
+    folder = RunFolder(Path(run))
+    plan = folder.plan()
+    layout = plan.experiment.report
+    roles = (x, y) if x or y else (layout.x, layout.y)
+    return make_grid(folder.path, plan, standings_of(folder), roles, at or {})
 
 
 def summarise(run: str | Path, by: Sequence[str]) -> "pd.DataFrame":
