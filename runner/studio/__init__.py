@@ -11,7 +11,7 @@
     styles       what the LoRAs should look like; `lora` trains one
     packing      checkpoints become the model folder, with its facts
     sheet        prompts become contact sheets for the eye
-    judge        says what a picture shows, and so how much of what was asked for a model draws
+    judge        says what a picture shows and outlines its subject; `marks` are what a model gets for that
 
 Run `python -m runner.studio --help`. Needs the extra `local`.
 

@@ -16,10 +16,11 @@ from runner.studio.captions import full_caption
 from runner.studio.decoder import TASTES, Fidelity, fidelity, train_decoder
 from runner.studio.diffusion import seed_for
 from runner.studio.fitting import CropPlan, Keeping
-from runner.studio.judge import Judge, JudgePlan, asked_scenes, load_judge, right, save_judge, train_judge
+from runner.studio.judge import Judge, JudgePlan, asked_scenes, load_judge, save_judge, train_judge
 from runner.studio.latents import LatentSet, draw_scenes, encode_scenes
 from runner.studio.launch import launch
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
+from runner.studio.marks import jittered, mark
 from runner.studio.networks import (
     NATIVE_SIZE,
     build_autoencoder,
@@ -230,8 +231,8 @@ def judge(
     save_judge(work / "judge.safetensors", trained)
     for width, height in ((256, 256), (384, 256), (512, 512)):
         scenes = asked_scenes(200, seed_for(seed, "unseen", width, height), plain=False)
-        shares = right(trained, ((draw(scene, width, height), scene) for scene in scenes))
-        print(f"drawings of {width}x{height}: {_shares(shares)}", flush=True)
+        marks = mark(trained, ((draw(jittered(scene), width, height), scene) for scene in scenes))
+        print(f"drawings of {width}x{height}: {marks}", flush=True)
 
 
 @app.command()
@@ -243,17 +244,17 @@ def assess(
     plain: Annotated[bool, typer.Option(help="Ask for what the first edition knew.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the prompts.")] = 20261124,
 ) -> None:
-    """Let the judge name what a model draws: DDIM, 31 steps, guidance 5. Adds a line to WORK/assessments.jsonl."""
+    """Let the judge mark what a model draws: DDIM, 31 steps, guidance 5. Adds a line to WORK/assessments.jsonl."""
     torch.set_num_threads(1)
     width, height = (int(side) for side in size.split("x"))
     scenes = asked_scenes(count, seed, plain=plain)
     drawn = pictures(
         model, [full_caption(scene, number % 2) for number, scene in enumerate(scenes)], size=(width, height)
     )
-    shares = right(load_judge(work / "judge.safetensors"), zip(drawn, scenes, strict=True))
-    line = {"model": model.name, "size": size, "prompts": count, "plain": plain, "seed": seed, "right": shares}
+    marks = mark(load_judge(work / "judge.safetensors"), zip(drawn, scenes, strict=True))
+    line = {"model": model.name, "size": size, "prompts": count, "plain": plain, "seed": seed, **asdict(marks)}
     _log(work / "assessments.jsonl", line)
-    print(f"{model} at {size}, {count} prompts: {_shares(shares)}")
+    print(f"{model} at {size}, {count} prompts: {marks}")
 
 
 def _log(path: Path, line: Mapping[str, Any]) -> None:
@@ -264,10 +265,6 @@ def _log(path: Path, line: Mapping[str, Any]) -> None:
 def _lines(path: Path) -> list[Any]:
     """Return what a log of JSON lines says; nothing where nothing was logged."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def _shares(shares: Mapping[str, float]) -> str:
-    return ", ".join(f"{trait} {share:.1%}" for trait, share in shares.items())
 
 
 def _fidelity(measured: Fidelity) -> str:
