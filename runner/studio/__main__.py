@@ -13,6 +13,7 @@ import typer
 
 from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption
+from runner.studio.card import SHEETS
 from runner.studio.decoder import TASTES, Fidelity, fidelity, train_decoder
 from runner.studio.diffusion import seed_for
 from runner.studio.fitting import CropPlan, Keeping
@@ -210,10 +211,22 @@ def sheet(
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
     guidance_scale: Annotated[float, typer.Option(help="Weight of classifier-free guidance.")] = 5.0,
 ) -> None:
-    """Draw the contact sheet of the model card."""
+    """Draw a contact sheet."""
     torch.set_num_threads(1)
     width, height = (int(side) for side in size.split("x"))
     make_sheet(model, sheet_prompts(count), size=(width, height), guidance_scale=guidance_scale).save(out)
+
+
+@app.command()
+def card(
+    out: Annotated[Path, typer.Argument(help="The folder to write the pictures to.")] = Path("docs/images"),
+    model: Annotated[Path, typer.Option(help="The model folder.")] = Path("models/studio-tiny"),
+) -> None:
+    """Draw the pictures of the model card: prompts, sizes, LoRAs, VAEs."""
+    torch.set_num_threads(1)
+    for name, draw_sheet in SHEETS.items():
+        draw_sheet(model).save(out / f"{name}.webp", quality=85)
+        print(out / f"{name}.webp", flush=True)
 
 
 @app.command()
