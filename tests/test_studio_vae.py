@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from runner.engine.diffusion import DiffusionEngine
 from runner.server import create_app, running
 from runner.shipped import shipped
-from runner.studio.decoder import TASTES, edge_loss, fidelity, gradient_energy, train_decoder
+from runner.studio.decoder import TASTES, Taste, edge_loss, fidelity, gradient_energy, train_decoder
 from runner.studio.fitting import CropPlan, Fit, Keeping
 from runner.studio.latents import draw_scenes, pixels
 from runner.studio.networks import build_autoencoder, deepen_decoder, load_autoencoder
@@ -136,6 +136,13 @@ def test_a_soft_edge_costs_several_times_as_much_as_the_same_error_spread_evenly
     assert edge_loss(crisp, crisp).item() == 0
     assert edge_loss(soft, crisp) > 5 * edge_loss(even, crisp)
     assert gradient_energy(soft) < 0.25 * gradient_energy(crisp)
+
+
+def test_a_calm_taste_charges_for_every_edge_even_a_true_one() -> None:
+    crisp = torch.full((1, 3, 32, 32), -1.0)
+    crisp[..., 16:] = 1.0
+    calm = Taste(energy=0.0, squared=8.0, calm=2.0)
+    assert edge_loss(crisp, crisp, calm).item() == pytest.approx(2 * gradient_energy(crisp))
 
 
 def test_a_vae_is_packed_under_its_own_name_in_half_precision_without_the_place_it_came_from(tmp_path: Path) -> None:

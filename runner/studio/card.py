@@ -1,8 +1,10 @@
 """The pictures of the model card, each a sheet that shows one thing: prompts, sizes, LoRAs, VAEs."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from diffusers import AutoencoderTiny
 from PIL import Image
@@ -50,11 +52,7 @@ def sizes_sheet(model: Path) -> Image.Image:
 def loras_sheet(model: Path) -> Image.Image:
     """Draw two prompts for every LoRA, at growing strength, and last with the next LoRA, both at 0.6."""
     pipeline = painter(model)
-    names = sorted(path.stem for path in (model / "loras").glob("*.safetensors"))
-    for name in names:
-        pipeline.load_lora_weights(
-            model / "loras", weight_name=f"{name}.safetensors", adapter_name=name, local_files_only=True
-        )
+    names = load_loras(pipeline, model)
     images, labels = [], []
     for place, name in enumerate(names):
         other = names[(place + 1) % len(names)]
@@ -65,6 +63,18 @@ def loras_sheet(model: Path) -> Image.Image:
                 images.append(paint(pipeline, prompt, size=NATIVE, seed=7).resize((SMALL, SMALL)))
                 labels.append(", ".join(f"{each} {weight}" for each, weight in weights.items()))
     return arrange(images, labels)
+
+
+def load_loras(pipeline: Any, model: Path) -> list[str]:
+    """Load every LoRA of a model folder under its own name; return the names."""
+    names = sorted(path.stem for path in (model / "loras").glob("*.safetensors"))
+    for name in names:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are meant
+            pipeline.load_lora_weights(
+                model / "loras", weight_name=f"{name}.safetensors", adapter_name=name, local_files_only=True
+            )
+    return names
 
 
 def vaes_sheet(model: Path) -> Image.Image:
