@@ -24,11 +24,13 @@ from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
 from runner.studio.marks import jittered, mark
 from runner.studio.networks import (
     NATIVE_SIZE,
+    blend_decoders,
     build_autoencoder,
     count_parameters,
     deepen_decoder,
     load_autoencoder,
     load_networks,
+    load_vae,
     quiet_libraries,
 )
 from runner.studio.packing import pack as pack_model
@@ -142,6 +144,26 @@ def decoder(
     line = {"vae": name, "taste": taste, "steps": steps, "seed": seed, **asdict(after)}
     _log(work / "fidelity.jsonl", line | {"seconds": round(time.monotonic() - started)})
     print(f"after: {_fidelity(after)}, {time.monotonic() - started:.0f} s")
+
+
+@app.command()
+def blend(
+    work: Work,
+    one: Annotated[str, typer.Argument(help="Name of a decoder in WORK/vaes.")],
+    other: Annotated[str, typer.Argument(help="Name of another, trained on from the same weights.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="How far from the first to the other.")],
+    name: Annotated[str, typer.Option(help="Name of what lies between.")],
+    count: Annotated[int, typer.Option(help="Drawings to measure it on.")] = 24,
+    seed: Annotated[int, typer.Option(help="Seed of those drawings.")] = 20261123,
+) -> None:
+    """Write the VAE whose decoder lies between two others' to WORK/vaes/NAME, and say how it does."""
+    torch.set_num_threads(1)
+    blended = blend_decoders(load_vae(work / "vaes" / one), load_vae(work / "vaes" / other), share)
+    blended.save_pretrained(work / "vaes" / name)
+    measured = fidelity(blended, draw_scenes(count, seed_for(seed, "unseen"), random_scene))
+    line = {"vae": name, "between": [one, other], "share": share, "seed": seed, **asdict(measured)}
+    _log(work / "fidelity.jsonl", line)
+    print(f"{name}: {_fidelity(measured, count)}")
 
 
 @app.command()
@@ -280,8 +302,8 @@ def _lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def _fidelity(measured: Fidelity) -> str:
-    return f"{measured.psnr:.2f} dB, {measured.edges:.1%} of the drawings' gradient energy, on 24 unseen drawings"
+def _fidelity(measured: Fidelity, count: int = 24) -> str:
+    return f"{measured.psnr:.2f} dB, {measured.edges:.1%} of the drawings' gradient energy, on {count} unseen drawings"
 
 
 def _say(what: str, steps: int) -> Callable[[int, float], None]:

@@ -6,10 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from diffusers import AutoencoderTiny
 from PIL import Image
 
-from runner.studio.networks import NATIVE_SIZE
+from runner.studio.networks import NATIVE_SIZE, load_vae
 from runner.studio.scenes import SUBJECTS
 from runner.studio.sheet import arrange, make_sheet, paint, painter, sheet_prompts
 
@@ -83,7 +82,7 @@ def vaes_sheet(model: Path) -> Image.Image:
     images = [paint(pipeline, prompt, size=NATIVE, seed=7) for prompt in VAE_PROMPTS]
     labels = list(VAE_PROMPTS)
     for folder in sorted((model / "vaes").iterdir()):
-        pipeline.vae = AutoencoderTiny.from_pretrained(folder, local_files_only=True).eval()
+        pipeline.vae = load_vae(folder)
         images += [paint(pipeline, prompt, size=NATIVE, seed=7) for prompt in VAE_PROMPTS]
         labels += [f"vae: {folder.name}"] * len(VAE_PROMPTS)
     return arrange(images, labels)

@@ -53,6 +53,7 @@ TASTES: Mapping[str, Taste] = MappingProxyType(
     {
         "moved": Taste(energy=0.25, squared=8.0, tether=1.0),
         "faithful": Taste(energy=0.25, squared=8.0),
+        "calm": Taste(energy=0.0, squared=8.0, calm=4.0),
         "crisp": Taste(energy=2.0, squared=0.0),
     }
 )
