@@ -15,12 +15,13 @@ from runner.shipped import shipped
 from runner.studio.__main__ import app
 from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption, random_caption
+from runner.studio.card import SHEETS
 from runner.studio.fitting import CropPlan
 from runner.studio.latents import LatentSet, draw_scenes, encode, pixels
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
 from runner.studio.networks import build_autoencoder, build_networks, build_pipeline, load_autoencoder, load_networks
 from runner.studio.scenes import BACKDROPS, COLOURS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene, draw, random_scene
-from runner.studio.sheet import sheet_prompts
+from runner.studio.sheet import sheet_prompts, sheet_scenes
 from runner.studio.styles import JOINT, MORTAR, STYLES, TILE
 from runner.studio.tokenizer import PROMPT_LENGTH, PromptEncoder, build_tokenizer, load_tokenizer
 from runner.studio.training import Share, Trainer, TrainingPlan, TrainingState
@@ -223,7 +224,18 @@ def test_the_model_that_ships_is_whole_and_under_12_megabytes() -> None:
     assert all(word in card for word in ("house", "mushroom", "purple", "sunset", "ink", "neon", "256 x 256"))
 
 
+def test_the_card_shows_every_sheet_that_the_studio_draws_for_it() -> None:
+    card = (MODEL / "README.md").read_text()
+    assert [name for name in SHEETS if f"../../docs/images/{name}.webp" not in card] == []
+
+
 def test_the_contact_sheet_goes_round_the_vocabulary() -> None:
     prompts = sheet_prompts(24)
     assert len(set(prompts)) == 24
     assert prompts[0] == "a red house, on grass, blue sky"
+
+
+def test_a_contact_sheet_of_some_subjects_shows_no_others_held_out_combinations_included() -> None:
+    scenes = sheet_scenes(24, SUBJECTS[:8])
+    assert {scene.subject for scene in scenes} <= set(SUBJECTS[:8])
+    assert all(scene.combination in HELD_OUT for scene in scenes[3::4])

@@ -13,14 +13,16 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from runner.engine.diffusion import DiffusionEngine
 from runner.server import create_app, running
 from runner.shipped import shipped
-from runner.studio.decoder import TASTES, edge_loss, fidelity, gradient_energy, train_decoder
+from runner.studio.__main__ import app
+from runner.studio.decoder import TASTES, Taste, edge_loss, fidelity, gradient_energy, train_decoder
 from runner.studio.fitting import CropPlan, Fit, Keeping
 from runner.studio.latents import draw_scenes, pixels
-from runner.studio.networks import build_autoencoder, deepen_decoder, load_autoencoder
+from runner.studio.networks import blend_decoders, build_autoencoder, deepen_decoder, load_autoencoder, load_vae
 from runner.studio.packing import pack_vae
 from runner.studio.scenes import random_scene
 
@@ -118,6 +120,33 @@ def test_a_deeper_decoder_decodes_as_before_and_has_more_to_learn_with() -> None
     assert [module.config.num_decoder_blocks for module in (autoencoder, deeper)] == [(2, 2, 2, 1), (3, 4, 2, 1)]
 
 
+def test_a_blended_decoder_lies_between_two_and_each_end_is_one_of_them() -> None:
+    one, other = build_autoencoder(seed=1), build_autoencoder(seed=2)
+    near, between, far = (blend_decoders(one, other, share) for share in (0, 0.25, 1))
+    assert same(near.state_dict(), one.state_dict())
+    assert same(far.decoder.state_dict(), other.decoder.state_dict())
+    ends = zip(one.decoder.state_dict().values(), other.decoder.state_dict().values(), strict=True)
+    lerped = [first.lerp(second, 0.25) for first, second in ends]
+    found = between.decoder.state_dict().values()
+    assert all(torch.equal(value, expected) for value, expected in zip(found, lerped, strict=True))
+    assert all(same(encoder_of(vae), encoder_of(one)) for vae in (near, between, far))
+
+
+def test_the_command_blend_writes_a_vae_between_two_others_and_keeps_how_it_does(tmp_path: Path) -> None:
+    one, other = build_autoencoder(seed=1), build_autoencoder(seed=2)
+    for name, vae in (("one", one), ("other", other)):
+        vae.save_pretrained(tmp_path / "vaes" / name)
+    asked = ["blend", "one", "other", "--work", str(tmp_path), "--share", "0.25", "--name", "between", "--count", "1"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert same(load_vae(tmp_path / "vaes" / "between").state_dict(), blend_decoders(one, other, 0.25).state_dict())
+    line = json.loads((tmp_path / "fidelity.jsonl").read_text())
+    assert (line["vae"], line["between"], line["share"], line["seed"]) == ("between", ["one", "other"], 0.25, 20261123)
+    assert done.stdout == (
+        f"between: {line['psnr']:.2f} dB, {line['edges']:.1%} of the drawings' gradient energy, on 1 unseen drawings\n"
+    )
+
+
 def test_the_faithful_taste_forgives_a_soft_edge_that_the_crisp_one_does_not() -> None:
     crisp = torch.full((1, 3, 32, 32), -0.2)
     crisp[..., 16:] = 0.2
@@ -136,6 +165,13 @@ def test_a_soft_edge_costs_several_times_as_much_as_the_same_error_spread_evenly
     assert edge_loss(crisp, crisp).item() == 0
     assert edge_loss(soft, crisp) > 5 * edge_loss(even, crisp)
     assert gradient_energy(soft) < 0.25 * gradient_energy(crisp)
+
+
+def test_a_calm_taste_charges_for_every_edge_even_a_true_one() -> None:
+    crisp = torch.full((1, 3, 32, 32), -1.0)
+    crisp[..., 16:] = 1.0
+    calm = Taste(energy=0.0, squared=8.0, calm=2.0)
+    assert edge_loss(crisp, crisp, calm).item() == pytest.approx(2 * gradient_energy(crisp))
 
 
 def test_a_vae_is_packed_under_its_own_name_in_half_precision_without_the_place_it_came_from(tmp_path: Path) -> None:
@@ -172,12 +208,6 @@ def test_crisp_brings_unseen_drawings_back_with_sharper_edges_and_no_worse() -> 
     assert crisp.edges > 1.5 * own.edges
     assert crisp.edges < 1.1
     assert crisp.psnr > own.psnr
-
-
-def load_vae(folder: Path) -> Any:
-    from diffusers import AutoencoderTiny
-
-    return AutoencoderTiny.from_pretrained(folder, local_files_only=True)
 
 
 # --- `vae` in a request -----------------------------------------------------------------------------------------------

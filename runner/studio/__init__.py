@@ -10,8 +10,8 @@
     training     trains the UNet and the text encoder; resumes to the bit
     styles       what the LoRAs should look like; `lora` trains one
     packing      checkpoints become the model folder, with its facts
-    sheet        prompts become contact sheets for the eye
-    judge        says what a picture shows, and so how much of what was asked for a model draws
+    sheet        prompts become contact sheets for the eye; `card` draws those of the model card
+    judge        says what a picture shows and outlines its subject; `marks` are what a model gets for that
 
 Run `python -m runner.studio --help`. Needs the extra `local`.
 

@@ -13,20 +13,24 @@ import typer
 
 from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption
+from runner.studio.card import SHEETS
 from runner.studio.decoder import TASTES, Fidelity, fidelity, train_decoder
 from runner.studio.diffusion import seed_for
 from runner.studio.fitting import CropPlan, Keeping
-from runner.studio.judge import Judge, JudgePlan, asked_scenes, load_judge, right, save_judge, train_judge
+from runner.studio.judge import Judge, JudgePlan, asked_scenes, load_judge, save_judge, train_judge
 from runner.studio.latents import LatentSet, draw_scenes, encode_scenes
 from runner.studio.launch import launch
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
+from runner.studio.marks import jittered, mark
 from runner.studio.networks import (
     NATIVE_SIZE,
+    blend_decoders,
     build_autoencoder,
     count_parameters,
     deepen_decoder,
     load_autoencoder,
     load_networks,
+    load_vae,
     quiet_libraries,
 )
 from runner.studio.packing import pack as pack_model
@@ -143,6 +147,26 @@ def decoder(
 
 
 @app.command()
+def blend(
+    work: Work,
+    one: Annotated[str, typer.Argument(help="Name of a decoder in WORK/vaes.")],
+    other: Annotated[str, typer.Argument(help="Name of another, trained on from the same weights.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="How far from the first to the other.")],
+    name: Annotated[str, typer.Option(help="Name of what lies between.")],
+    count: Annotated[int, typer.Option(help="Drawings to measure it on.")] = 24,
+    seed: Annotated[int, typer.Option(help="Seed of those drawings.")] = 20261123,
+) -> None:
+    """Write the VAE whose decoder lies between two others' to WORK/vaes/NAME, and say how it does."""
+    torch.set_num_threads(1)
+    blended = blend_decoders(load_vae(work / "vaes" / one), load_vae(work / "vaes" / other), share)
+    blended.save_pretrained(work / "vaes" / name)
+    measured = fidelity(blended, draw_scenes(count, seed_for(seed, "unseen"), random_scene))
+    line = {"vae": name, "between": [one, other], "share": share, "seed": seed, **asdict(measured)}
+    _log(work / "fidelity.jsonl", line)
+    print(f"{name}: {_fidelity(measured, count)}")
+
+
+@app.command()
 def lora(
     work: Work,
     base: Base,
@@ -209,10 +233,22 @@ def sheet(
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "256x256",
     guidance_scale: Annotated[float, typer.Option(help="Weight of classifier-free guidance.")] = 5.0,
 ) -> None:
-    """Draw the contact sheet of the model card."""
+    """Draw a contact sheet."""
     torch.set_num_threads(1)
     width, height = (int(side) for side in size.split("x"))
     make_sheet(model, sheet_prompts(count), size=(width, height), guidance_scale=guidance_scale).save(out)
+
+
+@app.command()
+def card(
+    out: Annotated[Path, typer.Argument(help="The folder to write the pictures to.")] = Path("docs/images"),
+    model: Annotated[Path, typer.Option(help="The model folder.")] = Path("models/studio-tiny"),
+) -> None:
+    """Draw the pictures of the model card: prompts, sizes, LoRAs, VAEs."""
+    torch.set_num_threads(1)
+    for name, draw_sheet in SHEETS.items():
+        draw_sheet(model).save(out / f"{name}.webp", quality=85)
+        print(out / f"{name}.webp", flush=True)
 
 
 @app.command()
@@ -230,8 +266,8 @@ def judge(
     save_judge(work / "judge.safetensors", trained)
     for width, height in ((256, 256), (384, 256), (512, 512)):
         scenes = asked_scenes(200, seed_for(seed, "unseen", width, height), plain=False)
-        shares = right(trained, ((draw(scene, width, height), scene) for scene in scenes))
-        print(f"drawings of {width}x{height}: {_shares(shares)}", flush=True)
+        marks = mark(trained, ((draw(jittered(scene), width, height), scene) for scene in scenes))
+        print(f"drawings of {width}x{height}: {marks}", flush=True)
 
 
 @app.command()
@@ -243,17 +279,17 @@ def assess(
     plain: Annotated[bool, typer.Option(help="Ask for what the first edition knew.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the prompts.")] = 20261124,
 ) -> None:
-    """Let the judge name what a model draws: DDIM, 31 steps, guidance 5. Adds a line to WORK/assessments.jsonl."""
+    """Let the judge mark what a model draws: DDIM, 31 steps, guidance 5. Adds a line to WORK/assessments.jsonl."""
     torch.set_num_threads(1)
     width, height = (int(side) for side in size.split("x"))
     scenes = asked_scenes(count, seed, plain=plain)
     drawn = pictures(
         model, [full_caption(scene, number % 2) for number, scene in enumerate(scenes)], size=(width, height)
     )
-    shares = right(load_judge(work / "judge.safetensors"), zip(drawn, scenes, strict=True))
-    line = {"model": model.name, "size": size, "prompts": count, "plain": plain, "seed": seed, "right": shares}
+    marks = mark(load_judge(work / "judge.safetensors"), zip(drawn, scenes, strict=True))
+    line = {"model": model.name, "size": size, "prompts": count, "plain": plain, "seed": seed, **asdict(marks)}
     _log(work / "assessments.jsonl", line)
-    print(f"{model} at {size}, {count} prompts: {_shares(shares)}")
+    print(f"{model} at {size}, {count} prompts: {marks}")
 
 
 def _log(path: Path, line: Mapping[str, Any]) -> None:
@@ -266,12 +302,8 @@ def _lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def _shares(shares: Mapping[str, float]) -> str:
-    return ", ".join(f"{trait} {share:.1%}" for trait, share in shares.items())
-
-
-def _fidelity(measured: Fidelity) -> str:
-    return f"{measured.psnr:.2f} dB, {measured.edges:.1%} of the drawings' gradient energy, on 24 unseen drawings"
+def _fidelity(measured: Fidelity, count: int = 24) -> str:
+    return f"{measured.psnr:.2f} dB, {measured.edges:.1%} of the drawings' gradient energy, on {count} unseen drawings"
 
 
 def _say(what: str, steps: int) -> Callable[[int, float], None]:

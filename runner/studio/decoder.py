@@ -38,12 +38,14 @@ class Taste:
     Attributes:
         energy: weight of the difference in gradient energy; more brings crisper edges.
         squared: weight of the mean squared error; more brings a higher PSNR and softer edges.
+        calm: weight of the decoded picture's own gradient energy; more brings softer edges at little cost in PSNR.
         tether: the encoder learns too, and this is the weight of the mean square by which its latents move away from
             where they were; None leaves the encoder as it is.
     """
 
     energy: float
     squared: float
+    calm: float = 0.0
     tether: float | None = None
 
 
@@ -51,6 +53,7 @@ TASTES: Mapping[str, Taste] = MappingProxyType(
     {
         "moved": Taste(energy=0.25, squared=8.0, tether=1.0),
         "faithful": Taste(energy=0.25, squared=8.0),
+        "calm": Taste(energy=0.0, squared=8.0, calm=4.0),
         "crisp": Taste(energy=2.0, squared=0.0),
     }
 )
@@ -113,6 +116,8 @@ def edge_loss(decoded: torch.Tensor, original: torch.Tensor, taste: Taste = TAST
     error = decoded - original
     colour = error - error.mean(1, keepdim=True)
     loss = error.abs().mean() + 1.5 * colour.abs().mean() + taste.squared * error.pow(2).mean()
+    if taste.calm:
+        loss = loss + taste.calm * sum(decoded.diff(dim=axis).pow(2).mean() for axis in (-1, -2))
     for scale in range(SCALES):
         if scale:
             decoded, original = functional.avg_pool2d(decoded, 2), functional.avg_pool2d(original, 2)

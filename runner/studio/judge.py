@@ -1,8 +1,8 @@
 """A small classifier that says what a picture shows, so that a model is measured by more than the eye.
 
-It is trained on drawings alone, never on generated pictures, and looks at a picture at 64 pixels of its shorter side. So
-that soft edges and shifted shapes do not lead it astray, drawings are blurred, moved, brightened and given noise while it
-learns; none goes through a VAE.
+It names what it sees, and outlines the subject. It is trained on drawings alone, never on generated pictures, and looks
+at a picture at 64 pixels of its shorter side. So that soft edges and shifted shapes do not lead it astray, drawings are
+blurred, moved, brightened and given noise while it learns; none goes through a VAE.
 """
 
 import random
@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from runner.studio.diffusion import seed_for
 from runner.studio.latents import pixels
-from runner.studio.scenes import BACKDROPS, COLOURS, GROUNDS, LIGHTS, SKIES, SUBJECTS, Scene, draw
+from runner.studio.scenes import BACKDROPS, COLOURS, GROUNDS, LIGHTS, SKIES, SUBJECTS, Scene, draw, silhouette
 
 TRAITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -35,6 +35,11 @@ TRAITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 SIGHT = 64
 """Pixels of a picture's shorter side as the judge sees it."""
+
+CELL = 2
+"""Pixels of what the judge sees to a cell of an outline, each way."""
+
+FEATURES = 64 * 16
 
 SHAPES = ((SIGHT, SIGHT), (SIGHT * 3 // 2, SIGHT), (SIGHT, SIGHT * 3 // 2))
 """Widths and heights that it learns, in turn."""
@@ -57,30 +62,59 @@ class JudgePlan:
         return self.learning_rate * (1 - step / self.steps)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What the judge sees in pictures.
+
+    Attributes:
+        traits: for each of `TRAITS`, logits of shape (pictures, values).
+        features: what the convolutions found where, shape (pictures, `FEATURES`).
+        outline: logits of whether the subject is there, shape (pictures, 1, height / `CELL`, width / `CELL`).
+    """
+
+    traits: tuple[torch.Tensor, ...]
+    features: torch.Tensor
+    outline: torch.Tensor
+
+
 class Judge(nn.Module):
-    """Four convolutions, a 4 x 4 grid of what they found, and one linear layer that names every trait."""
+    """Four convolutions; one linear layer over a 4 x 4 grid of what they found, and two convolutions back to an outline."""
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for before, after, stride in ((3, 24, 1), (24, 32, 2), (32, 48, 2), (48, 64, 2)):
-            layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
-        self.eyes = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Dropout(0.1))
-        self.mouth = nn.Linear(64 * 16, sum(map(len, TRAITS.values())))
+        self.eyes = nn.ModuleList([_stage(3, 24), _stage(24, 32, 2), _stage(32, 48, 2), _stage(48, 64, 2)])
+        self.grid = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        self.mouth = nn.Sequential(nn.Dropout(0.1), nn.Linear(FEATURES, sum(map(len, TRAITS.values()))))
+        self.hand = nn.ModuleList([_stage(64 + 48, 32), _stage(32 + 32, 16)])
+        self.pen = nn.Conv2d(16, 1, 1)
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the logits of each trait for images from -1 to 1."""
-        parts: tuple[torch.Tensor, ...] = self.mouth(self.eyes(images)).split(
-            [len(each) for each in TRAITS.values()], 1
-        )
-        return parts
+    def forward(self, images: torch.Tensor) -> Sight:
+        """Look at images from -1 to 1, as `seen` gives them."""
+        found = [images]
+        for stage in self.eyes:
+            found.append(stage(found[-1]))
+        features = self.grid(found[-1])
+        back = found[-1]
+        for stage, beside in zip(self.hand, (found[3], found[2]), strict=True):
+            back = stage(torch.cat([functional.interpolate(back, beside.shape[2:]), beside], 1))
+        sizes = [len(each) for each in TRAITS.values()]
+        return Sight(traits=self.mouth(features).split(sizes, 1), features=features, outline=self.pen(back))
+
+    def look(self, image: Image.Image) -> Sight:
+        """Look at one picture of any size."""
+        with torch.no_grad():
+            sight: Sight = self.eval()(pixels([seen(image)]))
+        return sight
 
     def verdict(self, image: Image.Image) -> Verdict:
         """Say what a picture of any size shows."""
-        with torch.no_grad():
-            logits = self.eval()(pixels([seen(image)]))
-        chosen = (each.argmax(1).item() for each in logits)
-        return {trait: values[int(place)] for (trait, values), place in zip(TRAITS.items(), chosen, strict=True)}
+        return verdict_of(self.look(image))
+
+
+def verdict_of(sight: Sight) -> Verdict:
+    """Return the likeliest value of each trait of one picture."""
+    chosen = (each.argmax(1).item() for each in sight.traits)
+    return {trait: values[int(place)] for (trait, values), place in zip(TRAITS.items(), chosen, strict=True)}
 
 
 def seen(image: Image.Image) -> Image.Image:
@@ -94,23 +128,14 @@ def train_judge(scenes: Sequence[Scene], plan: JudgePlan, report: Callable[[int,
     """Train a judge on drawings of scenes; `report` is told the step and the mean loss since the last time."""
     torch.manual_seed(plan.seed)
     judge = Judge().train()
-    drawings = [
-        pixels([seen(draw(scene, 2 * width, 2 * height)) for scene in scenes[turn :: len(SHAPES)]])
-        for turn, (width, height) in enumerate(SHAPES)
-    ]
-    truths = [_truth(scenes[turn :: len(SHAPES)]) for turn in range(len(SHAPES))]
+    lessons = [Lesson.draw(scenes[turn :: len(SHAPES)], shape) for turn, shape in enumerate(SHAPES)]
     optimizer = torch.optim.AdamW(judge.parameters(), lr=plan.learning_rate, weight_decay=1e-2)
     losses: list[float] = []
     for step in range(plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
         generator = torch.Generator().manual_seed(seed_for(plan.seed, "judge", step))
-        shape = step % len(SHAPES)
-        chosen = torch.randint(len(drawings[shape]), (plan.pictures_a_step,), generator=generator)
-        logits = judge(_worn(drawings[shape][chosen], generator))
-        loss = torch.stack(
-            [functional.cross_entropy(each, truths[shape][chosen, place]) for place, each in enumerate(logits)]
-        ).sum()
+        loss = lessons[step % len(SHAPES)].loss(judge, plan.pictures_a_step, generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -119,6 +144,42 @@ def train_judge(scenes: Sequence[Scene], plan: JudgePlan, report: Callable[[int,
             report(step + 1, sum(losses) / len(losses))
             losses.clear()
     return judge.eval()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Drawings of one shape, and what is true of them.
+
+    Attributes:
+        drawings: as the judge sees them, with the silhouette as a fourth channel from 0 to 1; shape (scenes, 4, height, width).
+        truths: each trait's place among its values, of shape (scenes, traits).
+    """
+
+    drawings: torch.Tensor
+    truths: torch.Tensor
+
+    @classmethod
+    def draw(cls, scenes: Sequence[Scene], shape: tuple[int, int]) -> "Lesson":
+        """Draw scenes at a shape (width, height)."""
+        images = pixels([seen(draw(scene, 2 * shape[0], 2 * shape[1])) for scene in scenes])
+        outlines = torch.stack([outline_of(scene, shape) for scene in scenes])
+        rows = [[values.index(getattr(scene, trait)) for trait, values in TRAITS.items()] for scene in scenes]
+        return cls(drawings=torch.cat([images, outlines], 1), truths=torch.tensor(rows))
+
+    def loss(self, judge: Judge, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Show some of the drawings, worn, to a judge; return how wrong it is about traits and outlines."""
+        chosen = torch.randint(len(self.drawings), (count,), generator=generator)
+        moved = _moved(self.drawings[chosen], generator)
+        sight: Sight = judge(_dulled(moved[:, :3], generator))
+        truths = self.truths[chosen].unbind(1)
+        named = [functional.cross_entropy(each, truth) for each, truth in zip(sight.traits, truths, strict=True)]
+        outlines = functional.avg_pool2d(moved[:, 3:], CELL)
+        return torch.stack(named).sum() + functional.binary_cross_entropy_with_logits(sight.outline, outlines)
+
+
+def outline_of(scene: Scene, shape: tuple[int, int]) -> torch.Tensor:
+    """Return where a scene's subject is, from 0 to 1, at a shape (width, height); of shape (1, height, width)."""
+    return (pixels([silhouette(scene, *shape).convert("RGB")])[0, :1] + 1) / 2
 
 
 def right(judge: Judge, pictures: Iterable[tuple[Image.Image, Scene]]) -> dict[str, float]:
@@ -176,20 +237,24 @@ def _asked(subject: str, rng: random.Random, *, plain: bool) -> Scene:
     )
 
 
-def _truth(scenes: Sequence[Scene]) -> torch.Tensor:
-    """Return each trait's place among its values, of shape (scenes, traits)."""
-    rows = [[values.index(getattr(scene, trait)) for trait, values in TRAITS.items()] for scene in scenes]
-    return torch.tensor(rows)
+def _stage(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.GroupNorm(8, after), nn.SiLU(inplace=True)
+    )
 
 
-def _worn(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return images moved by up to 4 pixels, half of them mirrored, blurred by a share, with other gains and some noise."""
+def _moved(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return images moved by up to 4 pixels, half of them mirrored."""
     left, top = (int(torch.randint(9, (1,), generator=generator)) for _ in range(2))
     moved = functional.pad(images, (4, 4, 4, 4), mode="replicate")
     moved = moved[..., top : top + images.shape[2], left : left + images.shape[3]]
     mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-    moved = torch.where(mirrored, moved.flip(3), moved)
-    soft = functional.avg_pool2d(moved, 3, stride=1, padding=1, count_include_pad=False)
-    soft = torch.lerp(moved, soft, torch.rand(len(images), 1, 1, 1, generator=generator))
+    return torch.where(mirrored, moved.flip(3), moved)
+
+
+def _dulled(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return images blurred by a share, with other gains and some noise."""
+    soft = functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
+    soft = torch.lerp(images, soft, torch.rand(len(images), 1, 1, 1, generator=generator))
     gain = 1 + 0.12 * (torch.rand(len(images), 3, 1, 1, generator=generator) - 0.5)
     return (soft * gain + 0.04 * torch.randn(images.shape, generator=generator)).clamp(-1, 1)

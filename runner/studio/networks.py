@@ -5,6 +5,7 @@ UNet this small follow its prompt: the prompt's pooled embedding is added to the
 shifts every residual block. Cross-attention alone was too weak a path.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,9 +152,33 @@ def deepen_decoder(autoencoder: Any, blocks: Sequence[int]) -> Any:
     return deeper
 
 
+def blend_decoders(one: Any, other: Any, share: float) -> Any:
+    """Return a VAE whose decoder's weights lie between those of two decoders that were trained on from the same weights.
+
+    What such decoders do lies between as well (Wortsman et al. 2022, "Model soups"), so that softness is dialled without
+    training again.
+
+    Args:
+        one: a VAE; stays as it is, and lends its encoder.
+        other: a VAE of the same architecture; stays as it is.
+        share: how far from `one` to `other`, 0 to 1.
+    """
+    blended = copy.deepcopy(one)
+    far = other.decoder.state_dict()
+    blended.decoder.load_state_dict(
+        {name: torch.lerp(near, far[name], share) for name, near in one.decoder.state_dict().items()}
+    )
+    return blended
+
+
 def load_autoencoder(folder: Path) -> Any:
     """Load the VAE in fp32 from `vae/` inside a folder."""
-    return AutoencoderTiny.from_pretrained(folder / "vae", local_files_only=True).eval()
+    return load_vae(folder / "vae")
+
+
+def load_vae(folder: Path) -> Any:
+    """Load a VAE in fp32 from a folder of its own."""
+    return AutoencoderTiny.from_pretrained(folder, local_files_only=True).eval()
 
 
 def build_pipeline(folder: Path, networks: Networks | None = None) -> Any:

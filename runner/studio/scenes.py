@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from runner.studio.brush import Brush, Colour, darker, fill_gradient
 from runner.studio.scenery import draw_forest, draw_moon, draw_mountains, draw_sun
@@ -56,6 +56,9 @@ DIMNESS: Mapping[str, float] = MappingProxyType({"day": 0.0, "night": 0.5, "suns
 
 SUBJECT_LINE = 0.86
 """Where the subject's foot stands, in heights of the picture from its top."""
+
+UNPAINTED: Colour = (255, 0, 255)
+"""A colour that no subject has, not in its palest tone either."""
 
 LIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"day": ("none", "sun"), "night": ("none", "moon"), "sunset": ("none", "sun", "moon"), "cloudy": ("none", "sun")}
@@ -145,10 +148,23 @@ def draw(scene: Scene, width: int, height: int) -> Image.Image:
     rng = random.Random(scene.detail_seed)
     _draw_sky(image, scene, rng)
     _draw_ground(image, scene, rng)
+    _draw_subject(image, scene)
+    return image.resize((width, height), Image.Resampling.BOX)
+
+
+def silhouette(scene: Scene, width: int, height: int) -> Image.Image:
+    """Draw where a scene's subject and its shadow stand, as a mode L image: white on black, antialiased as `draw` does."""
+    bare = Image.new("RGB", (width * 2, height * 2), UNPAINTED)
+    image = bare.copy()
+    _draw_subject(image, scene)
+    painted = ImageChops.difference(image, bare).convert("L").point(lambda value: 255 if value else 0)
+    return painted.resize((width, height), Image.Resampling.BOX)
+
+
+def _draw_subject(image: Image.Image, scene: Scene) -> None:
     unit = min(image.size) * scene.scale
     brush = Brush(image, origin=(scene.centre * image.width, SUBJECT_LINE * image.height), unit=unit)
     DRAWERS[scene.subject](brush, Paint.of(COLOURS[scene.colour]))
-    return image.resize((width, height), Image.Resampling.BOX)
 
 
 def _draw_sky(image: Image.Image, scene: Scene, rng: random.Random) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
@@ -15,18 +16,18 @@ from runner.studio.scenes import COLOURS, GROUNDS, HELD_OUT, SKIES, SUBJECTS, Sc
 LABEL_HEIGHT = 16
 
 
-def sheet_scenes(count: int, *, seed: int = 2024) -> list[Scene]:
-    """Return scenes that go round the vocabulary evenly; every fourth is a held-out combination."""
+def sheet_scenes(count: int, subjects: Sequence[str] = SUBJECTS, *, seed: int = 2024) -> list[Scene]:
+    """Return scenes that go round these subjects and the vocabulary evenly; every fourth is a held-out combination."""
     rng = random.Random(seed)
     colours, skies, grounds = tuple(COLOURS), tuple(SKIES), tuple(GROUNDS)
-    held_out = sorted(HELD_OUT)
+    held_out = sorted(each for each in HELD_OUT if each[0] in subjects)
     rng.shuffle(held_out)
     scenes = []
     for place in range(count):
         subject, colour, sky = (
-            SUBJECTS[place % len(SUBJECTS)],
+            subjects[place % len(subjects)],
             colours[(place * 3) % 7],
-            skies[(place + place // len(SUBJECTS)) % 4],
+            skies[(place + place // len(subjects)) % 4],
         )
         if place % 4 == 3:
             subject, colour, sky = held_out[(place // 4) % len(held_out)]
@@ -46,18 +47,29 @@ def pictures(
     model: Path, prompts: Sequence[str], *, size: tuple[int, int], guidance_scale: float = 5.0, first_seed: int = 100
 ) -> Iterator[Image.Image]:
     """Draw prompts one by one with DDIM in 31 steps; picture n has the seed `first_seed` + n."""
+    pipeline = painter(model)
+    for number, prompt in enumerate(prompts):
+        yield paint(pipeline, prompt, size=size, guidance_scale=guidance_scale, seed=first_seed + number)
+
+
+def painter(model: Path) -> Any:
+    """Return the pipeline of a model folder, with DDIM."""
     pipeline = build_pipeline(model)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-    for number, prompt in enumerate(prompts):
-        drawn: Image.Image = pipeline(
-            prompt,
-            width=size[0],
-            height=size[1],
-            num_inference_steps=31,
-            guidance_scale=guidance_scale,
-            generator=torch.Generator().manual_seed(first_seed + number),
-        ).images[0]
-        yield drawn
+    return pipeline
+
+
+def paint(pipeline: Any, prompt: str, *, size: tuple[int, int], seed: int, guidance_scale: float = 5.0) -> Image.Image:
+    """Draw one prompt in 31 steps."""
+    drawn: Image.Image = pipeline(
+        prompt,
+        width=size[0],
+        height=size[1],
+        num_inference_steps=31,
+        guidance_scale=guidance_scale,
+        generator=torch.Generator().manual_seed(seed),
+    ).images[0]
+    return drawn
 
 
 def arrange(images: Sequence[Image.Image], labels: Sequence[str], *, columns: int = 6) -> Image.Image:
@@ -73,6 +85,6 @@ def arrange(images: Sequence[Image.Image], labels: Sequence[str], *, columns: in
     return sheet
 
 
-def sheet_prompts(count: int) -> list[str]:
-    """Return the prompts of the model card's contact sheet."""
-    return [full_caption(scene, wording=place % 2) for place, scene in enumerate(sheet_scenes(count))]
+def sheet_prompts(count: int, subjects: Sequence[str] = SUBJECTS) -> list[str]:
+    """Return the prompts of a contact sheet of these subjects."""
+    return [full_caption(scene, wording=place % 2) for place, scene in enumerate(sheet_scenes(count, subjects))]
