@@ -25,8 +25,7 @@ function createCycle(book, view, change) {
   function start(which) {
     stop();
     axis = last = which;
-    expected = view().held[axis];
-    timer = setInterval(tick, pace);
+    restart(which);
     mark(axis);
   }
 
@@ -51,13 +50,32 @@ function createCycle(book, view, change) {
 
   function mark(which) {
     const button = document.querySelector(`[data-cycle="${which}"]`);
-    if (button) paint(button, button.nextSibling, axis === which);
+    if (button) paint(button, which);
   }
 
-  function paint(button, speed, plays) {
+  /** Says whether the axis plays; how fast is asked only while it does. */
+  function paint(button, which) {
+    const plays = axis === which;
     button.setAttribute('aria-pressed', plays);
     button.replaceChildren(plays ? '❚❚' : '▶');
-    speed.hidden = !plays;
+    if (!plays) button.nextSibling?.remove();
+    else if (!button.nextSibling) button.after(speedOf(which));
+  }
+
+  function speedOf(which) {
+    const { least, most } = CYCLE;
+    const speed = make('input', { type: 'range', class: 'pace', min: least, max: most, step: 100, value: least + most - pace, 'aria-label': 'how fast', title: 'how fast' });
+    speed.addEventListener('input', () => {
+      pace = least + most - speed.value;
+      restart(which);
+    });
+    return speed;
+  }
+
+  function restart(which) {
+    clearInterval(timer);
+    expected = view().held[which];
+    timer = setInterval(tick, pace);
   }
 
   /** A button that plays an axis and stops it, and while it plays a slider for how fast. */
@@ -65,14 +83,9 @@ function createCycle(book, view, change) {
     const title = `play through ${book.axes[which].title}`;
     const button = make('button', { type: 'button', class: 'plain cycle', 'data-cycle': which, 'aria-label': title, title: `${title}: A` });
     button.addEventListener('click', () => (axis === which ? stop() : start(which)));
-    const { least, most } = CYCLE;
-    const speed = make('input', { type: 'range', class: 'pace', min: least, max: most, step: 100, value: least + most - pace, 'aria-label': 'how fast', title: 'how fast' });
-    speed.addEventListener('input', () => {
-      pace = least + most - speed.value;
-      start(which);
-    });
-    paint(button, speed, axis === which);
-    return make('span', { class: 'cycling' }, button, speed);
+    const control = make('span', { class: 'cycling' }, button);
+    paint(button, which);
+    return control;
   }
 
   addEventListener('keydown', ({ key }) => key === 'Escape' && stop());

@@ -12,8 +12,8 @@ const RANKED_SHOWN = 40;
  */
 function createDuel(book, ratings, scene, open) {
   const dialog = part('duel');
-  const stage = part('duel-stage');
-  const bar = part('duel-bar');
+  const stage = make('div', { id: 'duel-stage' });
+  const bar = make('div', { id: 'duel-bar' });
   let pair = null;
   let fighters = [];
   let takeBack = [];
@@ -21,9 +21,14 @@ function createDuel(book, ratings, scene, open) {
   function fight() {
     fighters = fightersOf(book, scene());
     takeBack = [];
-    if (!dialog.open) dialog.showModal();
+    show();
     dialog.focus();
     next();
+  }
+
+  function show() {
+    dialog.replaceChildren(bar, stage);
+    if (!dialog.open) dialog.showModal();
   }
 
   function next() {
@@ -73,7 +78,7 @@ function createDuel(book, ratings, scene, open) {
 
   function ranking() {
     pair = null;
-    if (!dialog.open) dialog.showModal();
+    show();
     dialog.focus();
     const again = make('button', { type: 'button', class: 'plain' }, 'Compare blind');
     again.addEventListener('click', fight);

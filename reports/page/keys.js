@@ -41,14 +41,21 @@ const KEYS = [
 function wireKeys(book) {
   const dialog = part('keys');
   const known = (rows) => rows.filter(([, , baseline]) => !baseline || book.baseline.size);
-  part('keys-list').append(...KEYS.map(([title, rows]) => keyTable(title, known(rows))));
-  part('keys-open').addEventListener('click', () => dialog.showModal());
-  part('keys-close').addEventListener('click', () => dialog.close());
+  const open = () => {
+    if (dialog.open) return;
+    const close = make('button', { type: 'button', id: 'keys-close', class: 'plain' }, 'Close');
+    close.addEventListener('click', () => dialog.close());
+    const list = make('div', { id: 'keys-list' }, ...KEYS.map(([title, rows]) => keyTable(title, known(rows))));
+    dialog.replaceChildren(make('div', { class: 'block-head' }, make('h2', { id: 'keys-title' }, 'Keys'), close), list);
+    dialog.showModal();
+  };
+  part('keys-open').addEventListener('click', open);
   addEventListener('keydown', (event) => {
     if (event.key !== '?' || event.target.closest('input:not([type=range]), textarea, select')) return;
     event.preventDefault();
-    if (!dialog.open) dialog.showModal();
+    open();
   });
+  dialog.addEventListener('close', () => dialog.replaceChildren());
 }
 
 function keyTable(title, rows) {

@@ -58,11 +58,11 @@ function createTray(book, change) {
   const list = make('div', { class: 'tray-list', role: 'list', 'aria-label': 'pinned cells' });
   compare.addEventListener('click', () => change((view) => ({ ...view, compare: 'side', along: null }), 'push'));
   clear.addEventListener('click', () => change((view) => ({ ...view, pins: [] }), 'push'));
-  tray.append(list, compare, clear);
 
   return function update(view) {
     const frames = pinnedFrames(book, view);
     tray.hidden = !frames.length;
+    tray.replaceChildren(...(frames.length ? [list, compare, clear] : []));
     document.documentElement.classList.toggle('with-tray', frames.length > 0);
     compare.disabled = frames.length < 2;
     compare.title = frames.length < 2 ? 'pin another cell with P' : 'C';

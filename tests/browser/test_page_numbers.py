@@ -8,7 +8,7 @@ import pytest
 from books import axis as points
 from books import book as made_up
 from books import painted, tiles
-from browser.looking import CELLS, COLUMNS, ROWS, Visit, address, alt, scroll, words
+from browser.looking import CELLS, COLUMNS, ROWS, Visit, address, alt, words
 from plans import BASE, axis, plan
 from playwright.sync_api import Page, expect
 
@@ -204,17 +204,6 @@ def test_all_cells_stand_in_one_list_and_come_back(page_of: Path, visit: Visit) 
     page.keyboard.press("Escape")
     choose(page, "by", "as in the file")
     assert words(page, f"{COLUMNS} .label-text") == [DDIM, EULER, LCM]
-
-
-def test_what_has_no_number_comes_last_in_either_direction(page_of: Path, visit: Visit) -> None:
-    for way in ("&falling=yes", ""):
-        page = visit(
-            page_of, f"#v=1&sort=list&sort-by=sharpness{way}&x=&y=&all=scheduler&all=guidance_scale&all=seed&zoom=48"
-        )
-        scroll(page, "0, 100000")
-        places = "cells => cells.map((cell) => [+cell.dataset.row, +cell.dataset.column, cell.textContent])"
-        listed = sorted(page.locator(CELLS).evaluate_all(places))
-        assert [text.split(" · ")[2] for _, _, text in listed[-6:]] == ["5"] * 6
 
 
 # --- filters -----------------------------------------------------------------------------------------------------------
