@@ -8,10 +8,12 @@ const TABS_ROOM = 72; // letters, with three more for the space around each labe
  * @param {object} book
  * @param {(change: (view: View) => View, how: 'push'|'replace') => void} change asks for another view
  * @param {{control: (axis: number) => HTMLElement}} cycle plays a held axis
+ * @param {{button: (words: string) => HTMLElement}} values opens the menu of an axis
  */
-function createControls(book, change, cycle) {
+function createControls(book, change, cycle, values) {
   const selects = new Map(['x', 'columns', 'y', 'rows'].map((role) => [role, roleSelect(book, role, change)]));
-  fillArrange(book, selects, change);
+  const counts = new Map(ROLES.map((role) => [role, values.button()]));
+  fillArrange(book, selects, counts, change);
   const zoom = wireZoom(change);
   const chips = wireFilters(change);
   const versus = wireVersus(book, change);
@@ -20,6 +22,7 @@ function createControls(book, change, cycle) {
   /** Brings the controls in line with a scene; those that hold the focus are changed, not replaced. */
   return function update({ view, zoom: pixels }) {
     for (const [role, select] of selects) select.value = view[role];
+    for (const [role, button] of counts) values.describe(button, view, view[role]);
     selects.get('columns').disabled = view.x === NOWHERE;
     selects.get('rows').disabled = view.y === NOWHERE;
     zoom.value = pixels;
@@ -27,9 +30,10 @@ function createControls(book, change, cycle) {
     part('zoom-fit').setAttribute('aria-pressed', view.zoom === 0);
     for (const chip of chips) chip.setAttribute('aria-pressed', view.show.has(STATES.indexOf(chip.dataset.state)));
     const held = heldAxes(book, view);
-    if (String(held) !== shownHeld) {
-      shownHeld = String(held);
-      part('held').replaceChildren(...held.map((axis) => heldControl(book, axis, change, cycle)));
+    const wanted = JSON.stringify(held.map((axis) => [axis, view.points[axis]]));
+    if (wanted !== shownHeld) {
+      shownHeld = wanted;
+      part('held').replaceChildren(...held.map((axis) => heldControl(book, view, axis, { change, cycle, values })));
     }
     for (const control of part('held').children) control.dispatchEvent(new CustomEvent('view', { detail: view }));
   };
@@ -44,9 +48,9 @@ function roleSelect(book, role, change) {
   return select;
 }
 
-function fillArrange(book, selects, change) {
-  const pair = (inner, outer) => make('div', { class: 'pair' }, ...[inner, outer].map((role) =>
-    make('label', { class: `choice ${role}` }, make('span', {}, ROLE_WORDS[role]), selects.get(role))));
+function fillArrange(book, selects, counts, change) {
+  const pair = (inner, outer) => make('div', { class: 'pair' }, ...[inner, outer].flatMap((role) =>
+    [make('label', { class: `choice ${role}` }, make('span', {}, ROLE_WORDS[role]), selects.get(role)), counts.get(role)]));
   part('arrange').append(pair('x', 'columns'), pair('y', 'rows'));
   part('swap').addEventListener('click', () => change((view) => tidy(book, {
     ...view, x: view.y, y: view.x, columns: view.rows, rows: view.columns,
@@ -57,41 +61,45 @@ function fillArrange(book, selects, change) {
 // -- held points
 
 /** Tabs for an axis with few points, a slider for one with many. Each listens to `view` events to stay in line. */
-function heldControl(book, axis, change, cycle) {
-  const { labels } = book.axes[axis];
-  const letters = labels.slice(1).reduce((sum, label) => sum + label.length + 3, 0);
-  const set = letters <= TABS_ROOM ? heldTabs(book, axis, change) : heldSlider(book, axis, change);
+function heldControl(book, view, axis, { change, cycle, values }) {
+  const digits = shownDigits(book, view, axis);
+  const letters = digits.reduce((sum, digit) => sum + book.axes[axis].labels[digit].length + 3, 0);
+  const name = values.button();
+  values.describe(name, view, axis, true);
+  const set = (letters <= TABS_ROOM ? heldTabs : heldSlider)(book, axis, digits, name, change);
   set.append(cycle.control(axis));
   return set;
 }
 
-function heldTabs(book, axis, change) {
-  const { title, labels } = book.axes[axis];
-  const tabs = labels.map((label, digit) => {
+function heldTabs(book, axis, digits, name, change) {
+  const { labels } = book.axes[axis];
+  const tabs = [...digits, ALL].map((digit) => {
     const input = make('input', { type: 'radio', name: `held-${axis}`, value: digit });
     input.addEventListener('change', () => change((view) => hold(view, axis, digit), 'push'));
-    const words = digit === ALL ? make('span', { class: 'label-text' }, 'all') : labelText(label);
+    const words = digit === ALL ? make('span', { class: 'label-text' }, 'all') : labelText(labels[digit]);
     const tip = digit === ALL ? 'all points together in each cell' : labelTitle(book, axis, digit);
     return make('label', { class: digit === ALL ? 'tab all' : 'tab', title: tip }, input, words);
   });
-  const set = make('fieldset', { class: 'tabs' }, make('legend', {}, title), ...tabs.slice(1), tabs[ALL]);
+  const set = make('fieldset', { class: 'tabs' }, make('legend', {}, name), ...tabs);
   set.addEventListener('view', ({ detail: view }) => {
     const matching = matchingDigits(book, view, axis);
-    tabs.forEach((tab, digit) => {
+    for (const tab of tabs) {
+      const digit = Number(tab.firstChild.value);
       tab.firstChild.checked = view.held[axis] === digit;
       tab.classList.toggle('without', digit !== ALL && !matching.has(digit));
-    });
+    }
   });
   return set;
 }
 
-function heldSlider(book, axis, change) {
+/** A slider over the places of the points that are shown. */
+function heldSlider(book, axis, digits, name, change) {
   const { title, labels } = book.axes[axis];
-  const most = labels.length - 1;
+  const most = digits.length;
   const range = make('input', { type: 'range', min: 1, max: most, step: 1, 'aria-label': title });
   const said = make('output', { class: 'label-text' });
   const all = make('button', { type: 'button', class: 'plain', title: 'all points together in each cell' }, 'all');
-  const choose = (digit, how) => change((view) => hold(view, axis, digit), how);
+  const choose = (place, how) => change((view) => hold(view, axis, place === ALL ? ALL : digits[place - 1]), how);
   const step = (by, words) => {
     const sign = by < 0 ? '‹' : '›';
     const button = make('button', { type: 'button', class: 'plain', 'aria-label': `${words} ${title}` }, sign);
@@ -102,11 +110,11 @@ function heldSlider(book, axis, change) {
   all.addEventListener('click', () => {
     choose(all.getAttribute('aria-pressed') === 'true' ? Number(range.value) : ALL, 'push');
   });
-  const set = make('fieldset', { class: 'tabs slider' }, make('legend', {}, title),
+  const set = make('fieldset', { class: 'tabs slider' }, make('legend', {}, name),
     step(-1, 'previous'), range, step(1, 'next'), said, all);
   set.addEventListener('view', ({ detail: view }) => {
     const digit = view.held[axis];
-    if (digit !== ALL) range.value = digit;
+    if (digit !== ALL) range.value = digits.indexOf(digit) + 1;
     said.textContent = digit === ALL ? `all ${most}` : labels[digit];
     said.title = digit === ALL ? '' : labelTitle(book, axis, digit);
     range.setAttribute('aria-valuetext', said.textContent);
@@ -170,6 +178,7 @@ function showNothing(book, { view, arrangement }, change) {
   const button = make('button', { type: 'button', class: 'plain' }, 'Show the first one');
   button.addEventListener('click', () => change((before) => ({
     ...before,
+    points: before.points.map((points, axis) => (points?.includes(book.axes[axis].digits[first]) ? points : null)),
     held: before.held.map((digit, axis) => (digit === ALL ? ALL : book.axes[axis].digits[first] || digit)),
   }), 'push'));
   nothing.replaceChildren(`No ${wanted} cell here. `, button);

@@ -35,8 +35,8 @@ function createCycle(book, view, change) {
       stop();
       return;
     }
-    const most = book.axes[axis].labels.length - 1;
-    expected = (expected % most) + 1;
+    const digits = shownDigits(book, now, axis);
+    expected = digits[(digits.indexOf(expected) + 1) % digits.length];
     change((before) => hold(before, axis, expected), 'replace');
   }
 

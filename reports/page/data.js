@@ -139,6 +139,8 @@ function openBook(data) {
     endpoint: data.endpoint,
     /** Where the requests went, without secrets. */
     target: data.target,
+    /** What wrote this page, with its version. */
+    tool: data.tool,
     /** Digest of the plan, under which ratings are kept; empty keeps none. */
     plan: data.plan,
     /** What people said before this page was written. */

@@ -1,7 +1,13 @@
 // ---- duel: two pictures, nothing said about them: which is better
 
-const MOST_FIGHTERS = 400;
 const RANKED_SHOWN = 40;
+
+/**
+ * Which pairs the reader wants.
+ * @typedef {object} PairChoice
+ * @property {number} axis the one in which the two differ, or NOWHERE for any two
+ * @property {number|null} seed draws them at random; null takes those about which least is sure
+ */
 
 /**
  * The dialog for blind comparisons, and the ranking that they give.
@@ -14,15 +20,24 @@ function createDuel(book, ratings, scene, open) {
   const dialog = part('duel');
   const stage = make('div', { id: 'duel-stage' });
   const bar = make('div', { id: 'duel-bar' });
+  const compared = make('span', { class: 'quiet', role: 'status' });
+  let choice = { axis: NOWHERE, seed: null };
+  let random = Math.random;
+  let rivals = new Map();
   let pair = null;
-  let fighters = [];
-  let takeBack = [];
+  let answers = [];
+  let waiting = [];
 
-  function fight() {
-    fighters = fightersOf(book, scene());
-    takeBack = [];
+  function fight(chosen = choice) {
+    choice = chosen;
+    random = choice.seed === null ? Math.random : seeded(choice.seed);
+    rivals = rivalsOf(book, fightersOf(book, scene(), random), choice.axis);
+    [answers, waiting, pair] = [[], [], null];
+    bar.replaceChildren(make('strong', {}, 'Which is better?'), ...tools([
+      ['← first', '←', () => decide('left')], ['equal', 'Space', () => decide('equal')], ['second →', '→', () => decide('right')],
+      ['Undo', 'U', undo], ['Ranking', 'R', ranking]]), compared, ...tools([['Close', 'Esc', () => dialog.close()]]));
     show();
-    dialog.focus();
+    dialog.focus(); // on a button, space would press it
     next();
   }
 
@@ -32,57 +47,48 @@ function createDuel(book, ratings, scene, open) {
   }
 
   function next() {
-    pair = fighters.length > 1 ? leastSure(fighters, ratings.duels(), pair) : null;
-    bar.replaceChildren(...tools('Which is better?'));
-    if (!pair) {
-      stage.replaceChildren(make('p', { class: 'compare-nothing' }, 'There are no two different pictures in view.'));
-      return;
-    }
+    const choose = () => (choice.seed === null ? leastSure(rivals, ratings.duels(), pair, random) : atRandom(rivals, random));
+    pair = waiting.pop() ?? choose();
+    compared.textContent = `${counted(ratings.duels().length)} compared`;
     stage.className = 'stage-side';
-    stage.replaceChildren(...pair.map((cell, side) => {
-      const button = make('button', { type: 'button', class: 'fighter', 'aria-label': side ? 'the right one' : 'the left one' });
-      const image = make('img', { alt: side ? 'right picture' : 'left picture', draggable: 'false' });
-      image.src = book.picture(tileOf(book, cell), 0).original;
-      button.append(image);
-      button.addEventListener('click', () => decide(side ? 'right' : 'left'));
-      return button;
-    }));
+    stage.replaceChildren(...(pair ? pair.map(fighter) : [make('p', { class: 'compare-nothing' }, nobody())]));
+    if (!bar.contains(document.activeElement)) dialog.focus();
+  }
+
+  function fighter(cell, side) {
+    const button = make('button', { type: 'button', class: 'fighter', 'aria-label': side ? 'the second' : 'the first' });
+    const image = make('img', { alt: side ? 'second picture' : 'first picture', draggable: 'false' });
+    image.src = book.picture(tileOf(book, cell), 0).original;
+    button.append(image);
+    button.addEventListener('click', () => decide(side ? 'right' : 'left'));
+    return button;
+  }
+
+  function nobody() {
+    return choice.axis === NOWHERE ? 'There are no two different pictures in view.' : 'No two pictures in view differ in this axis alone.';
   }
 
   function decide(better) {
     if (!pair) return;
-    takeBack.push(ratings.duel(pair[0], pair[1], better));
+    answers.push({ pair, takeBack: ratings.duel(pair[0], pair[1], better) });
     next();
   }
 
+  /** Takes the last answer back and asks again. */
   function undo() {
-    takeBack.pop()?.();
+    const last = answers.pop();
+    if (!last) return;
+    last.takeBack();
+    if (pair) waiting.push(pair);
+    waiting.push(last.pair);
     next();
-  }
-
-  function tools(words) {
-    const button = (label, key, action) => {
-      const element = make('button', { type: 'button', class: 'plain', title: key }, label);
-      element.addEventListener('click', action);
-      return element;
-    };
-    return [
-      make('strong', {}, words),
-      ...(pair ? [button('← left', '←', () => decide('left')), button('equal', 'Space', () => decide('equal')), button('right →', '→', () => decide('right'))] : []),
-      button('Undo', 'U', undo),
-      button('Ranking', 'R', ranking),
-      make('span', { class: 'quiet' }, `${counted(ratings.duels().length)} compared`),
-      button('Close', 'Esc', () => dialog.close()),
-    ];
   }
 
   function ranking() {
     pair = null;
+    bar.replaceChildren(make('strong', {}, 'Ranking'), ...tools([['Compare blind', '', () => fight()], ['Close', 'Esc', () => dialog.close()]]));
     show();
     dialog.focus();
-    const again = make('button', { type: 'button', class: 'plain' }, 'Compare blind');
-    again.addEventListener('click', fight);
-    bar.replaceChildren(make('strong', {}, 'Ranking'), again, ...tools('').slice(-1));
     stage.className = 'stage-ranking';
     const duels = ratings.duels();
     stage.replaceChildren(...(duels.length ? rankings(book, duels, open, dialog) : [make('p', { class: 'compare-nothing' }, 'Nothing was compared yet.')]));
@@ -98,36 +104,12 @@ function createDuel(book, ratings, scene, open) {
   return { fight, ranking };
 }
 
-/** Cells in view that have a picture, each picture once; a sample where there are too many to rank. */
-function fightersOf(book, { arrangement, view }) {
-  const byPicture = new Map();
-  for (const tiles of arrangement.cells.values()) {
-    for (const tile of tiles) {
-      if (book.pictureCount(tile) && passes(book, view, tile)) byPicture.set(book.picture(tile, 0).original, book.digest(tile));
-    }
-  }
-  const cells = [...byPicture.values()];
-  for (let place = cells.length - 1; place > 0; place -= 1) {
-    const other = Math.floor(Math.random() * (place + 1));
-    [cells[place], cells[other]] = [cells[other], cells[place]];
-  }
-  return cells.slice(0, MOST_FIGHTERS);
-}
-
-/** Two cells about which a comparison tells most: seldom compared, and alike in strength; in a random order. */
-function leastSure(fighters, duels, before) {
-  const known = new Map(rankNames(duels.map(({ left, right, better }) => [left, right, SHARES[better]]), { intervals: false }).map((item) => [item.name, item]));
-  const count = (cell) => known.get(cell)?.duels ?? 0;
-  const strength = (cell) => known.get(cell)?.strength ?? 0;
-  const [first] = fighters.toSorted((a, b) => count(a) - count(b));
-  const met = new Map();
-  for (const { left, right } of duels) {
-    if (left === first || right === first) met.set(left === first ? right : left, (met.get(left === first ? right : left) ?? 0) + 1);
-  }
-  const cost = (cell) => Math.abs(strength(cell) - strength(first)) + 0.2 * count(cell) + 3 * (met.get(cell) ?? 0);
-  const others = fighters.filter((cell) => cell !== first && !(before?.includes(first) && before.includes(cell) && fighters.length > 2));
-  const [second] = others.toSorted((a, b) => cost(a) - cost(b));
-  return Math.random() < 0.5 ? [first, second] : [second, first];
+function tools(list) {
+  return list.map(([words, key, action]) => {
+    const button = make('button', { type: 'button', class: 'plain', title: key }, words);
+    button.addEventListener('click', action);
+    return button;
+  });
 }
 
 /** The ranking of cells, and of the points of each axis that comparisons cross. */

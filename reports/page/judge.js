@@ -37,7 +37,7 @@ function judgingControls(book, ratings, tile) {
     note.value = mark.note;
     note.addEventListener('change', () => ratings.mark(cell, { note: note.value }));
     note.addEventListener('keydown', (event) => event.stopPropagation());
-    group.replaceChildren(make('span', { class: 'stars' }, ...stars), reject, note);
+    group.replaceChildren(make('span', { class: 'stars' }, ...stars), reject, note, ...othersSaid(ratings, cell));
   };
   const put = (change, focused) => {
     ratings.mark(cell, change);
@@ -48,12 +48,38 @@ function judgingControls(book, ratings, tile) {
   return group;
 }
 
+/** What other people say of a cell, a line each. */
+function othersSaid(ratings, cell) {
+  const marks = ratings.of(cell).filter((mark) => mark.rater !== ratings.rater.id && says(mark));
+  return marks.map(({ rater, stars, rejected, note }) => make('p', { class: 'said' },
+    make('bdi', {}, `${ratings.nameOf(rater)}: `), [stars ? '★'.repeat(stars) : '', rejected ? 'rejected' : ''].filter(Boolean).join(' '),
+    ...(note ? [' ', make('bdi', {}, note)] : [])));
+}
+
+/** Which pairs a blind comparison shows: any two, or two that differ in one axis alone; the least sure, or drawn by a seed. */
+function pairControls(book) {
+  const axes = book.axes.map(({ title }, axis) => [axis, `that differ in ${title} alone`]).filter(([axis]) => book.axes[axis].labels.length > 2);
+  const select = (words, options) => make('select', { 'aria-label': words }, ...options.map(([value, each]) => make('option', { value }, each)));
+  const which = select('which pairs', [[NOWHERE, 'any two in view'], ...axes]);
+  const how = select('in which order', [['sure', 'the least sure first'], ['random', 'at random']]);
+  const seed = make('input', { type: 'number', min: 0, max: 4294967295, step: 1, value: 1, 'aria-label': 'seed', title: 'the same seed gives the same pairs', hidden: true });
+  how.addEventListener('change', () => {
+    seed.hidden = how.value !== 'random';
+  });
+  return {
+    nodes: [make('span', { class: 'choice' }, which, how, seed)],
+    /** @returns {PairChoice} */
+    read: () => ({ axis: Number(which.value), seed: how.value === 'random' ? Number(seed.value) : null }),
+  };
+}
+
 /**
  * The section below the grid: how much was said, by whom, out and in.
+ * @param {object} book
  * @param {object} ratings
- * @param {{blind: () => void, ranking: () => void}} does
+ * @param {{blind: (choice: PairChoice) => void, ranking: () => void}} does
  */
-function createJudging(ratings, does) {
+function createJudging(book, ratings, does) {
   const section = part('judging');
   const said = make('p', { role: 'status' });
   const name = make('input', { type: 'text', maxlength: 200, placeholder: 'your name', 'aria-label': 'your name, for whoever gets your file' });
@@ -61,6 +87,7 @@ function createJudging(ratings, does) {
   name.addEventListener('change', () => ratings.call(name.value.trim()));
   const file = make('input', { type: 'file', accept: '.json,application/json', class: 'unseen', tabindex: -1 });
   const problem = make('p', { class: 'problem', role: 'alert' });
+  const warning = make('p', { class: 'warning' });
   file.addEventListener('change', async () => {
     problem.textContent = file.files.length ? ratings.take(await file.files[0].text()) : '';
     file.value = '';
@@ -70,20 +97,19 @@ function createJudging(ratings, does) {
     element.addEventListener('click', action);
     return element;
   };
+  const pairs = pairControls(book);
   part('judging-controls').replaceChildren(
-    button('Compare blind', does.blind),
-    button('Ranking', does.ranking),
-    name,
-    button('Export', () => offer('ratings.json', ratings.spelled(), 'application/json')),
-    button('Import', () => file.click()),
-    file,
+    make('div', {}, button('Compare blind', () => does.blind(pairs.read())), ...pairs.nodes, button('Ranking', does.ranking)),
+    make('div', {}, name, button('Export', () => offer('ratings.json', ratings.spelled(), 'application/json')),
+      button('Import', () => file.click()), file),
   );
-  part('judging-controls').after(said, problem);
+  part('judging-controls').after(said, warning, problem);
   section.hidden = false;
   return function update() {
     const { marks, duels, people } = ratings.counts();
+    warning.textContent = ratings.refused();
     said.textContent = marks || duels
-      ? `${counted(marks)} cell${marks === 1 ? '' : 's'} judged, ${counted(duels)} comparison${duels === 1 ? '' : 's'}, by ${people === 1 ? 'one person' : `${people} people`}; kept in this browser until you export them.`
+      ? `${counted(marks)} cell${marks === 1 ? '' : 's'} judged, ${counted(duels)} comparison${duels === 1 ? '' : 's'}, by ${people === 1 ? 'one person' : `${people} people`}${ratings.refused() ? '' : '; kept in this browser until you export them'}.`
       : 'Nothing is judged yet: 1 to 5 gives the cell with the focus stars, 0 takes them back, X rejects it; notes are in the viewer.';
   };
 }

@@ -1,7 +1,8 @@
 // ---- label: the words along the grid, and how much room they need
 
 const SPACES = { gap: 8, groupGap: 28, band: 0 };
-const BAND_HEIGHT = 38;
+const LEAST_BAND = 38;
+const LEAST_GROUP = 26;
 
 /** A point's label as nodes: empty ones say so, companions in lockstep stand below in small. */
 function labelNodes(book, axis, digit) {
@@ -88,9 +89,17 @@ function stage(book, view, arrangement, room) {
   const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);
   const below = isList(view) ? LIST_CAPTION : 0;
   const rowExtent = (lane) => Math.max(Math.round(zoom * lane.share) + below, labels.get(lane.inner)?.height ?? 0);
-  const band = view.rows === NOWHERE ? 0 : BAND_HEIGHT;
+  const band = bandHeight(book, view, arrangement, room.width);
   const rows = layOut(arrangement.rows, rowExtent, { ...spaces, groupGap: 22, band });
   return { view, arrangement, zoom, margin, stub, band, columns, rows, ...head };
+}
+
+/** Room for the headings of groups of rows: their words wrap at the window's edge. */
+function bandHeight(book, view, { rows }, width) {
+  if (view.rows === NOWHERE) return 0;
+  const digits = [...new Set(rows.map(({ outer }) => outer))];
+  const sizes = measure(digits.map((digit) => bandNodes(book, view.rows, digit)), 'band-text', width);
+  return Math.max(LEAST_BAND, ...sizes.map(({ height }) => height + 7));
 }
 
 /** Room for the row labels: as wide as the widest wants, within a quarter of a small window. */
@@ -109,5 +118,12 @@ function headSizes(book, view, { columns: lanes }, columns) {
   const className = upright ? 'column-label upright' : 'column-label';
   const inner = measureDigits(book, view.x, lanes, 'inner', className, upright ? 0 : narrowest);
   const names = view.x === NOWHERE ? 0 : 20;
-  return { upright, headHeights: [names, view.columns === NOWHERE ? 0 : 26, largest(inner, 'height')] };
+  return { upright, headHeights: [names, groupHeight(book, view, lanes, columns), largest(inner, 'height')] };
+}
+
+/** Room for the labels of groups of columns, in the narrowest of them. */
+function groupHeight(book, view, lanes, columns) {
+  if (view.columns === NOWHERE) return 0;
+  const width = Math.min(...columns.groups.slice(0, -1).map((start) => groupExtent(columns, start)));
+  return Math.max(LEAST_GROUP, largest(measureDigits(book, view.columns, lanes, 'outer', 'group-text', width), 'height') + 4);
 }

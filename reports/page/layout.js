@@ -16,11 +16,11 @@ const ZOOM = { least: 48, most: 512, step: 8 };
  * @property {number} matches tiles in view that the filter lets through
  */
 
-/** Puts the tiles that a view selects on a grid of lanes. A lane without any tile in the whole book is left out. */
+/** Puts the tiles that a view selects on a grid of lanes. A lane without any tile of the book that is not hidden is left out. */
 function arrange(book, view) {
   if (isList(view)) return arrangeList(book, view);
-  const columns = collectLanes(book, view.columns, view.x, 0);
-  const rows = collectLanes(book, view.rows, view.y, 1);
+  const columns = collectLanes(book, view, view.columns, view.x, 0);
+  const rows = collectLanes(book, view, view.rows, view.y, 1);
   const chosen = selection(book, view);
   const every = { columns: columns.lanes, rows: rows.lanes };
   const kept = filtering(book, view) ? keepMatching(book, view, chosen, columns, rows) : every;
@@ -45,39 +45,42 @@ function passes(book, view, tile) {
   return (!view.show.size || view.show.has(book.states[tile])) && (!view.only || admits(book, view.only, tile));
 }
 
-/** Tiles that lie at the held points; an axis that does not apply to a tile does not hide it. */
+/** Tiles at the held points, hidden ones left out; an axis held at a point has a tile stay to which it does not apply. */
 function selection(book, view) {
   const tests = heldAxes(book, view)
     .filter((axis) => view.held[axis] !== ALL)
     .map((axis) => [book.axes[axis].digits, view.held[axis]]);
+  const shown = shownTest(book, view);
   const chosen = [];
   for (let tile = 0; tile < book.count; tile += 1) {
-    if (tests.every(([digits, digit]) => digits[tile] === digit || digits[tile] === 0)) chosen.push(tile);
+    if (shown(tile) && tests.every(([digits, digit]) => digits[tile] === digit || digits[tile] === 0)) chosen.push(tile);
   }
   return chosen;
 }
 
-/** Lanes that some tile of the book lies in, in the order of the points; `side` 0 asks for widths, 1 for heights. */
-function collectLanes(book, outer, inner, side) {
+/** Lanes that some tile lies in, in the reader's order of the points; `side` 0 asks for widths, 1 for heights. */
+function collectLanes(book, view, outer, inner, side) {
   const digitsOf = (axis) => (axis === NOWHERE ? null : book.axes[axis].digits);
   const [outers, inners] = [digitsOf(outer), digitsOf(inner)];
   const base = inner === NOWHERE ? 1 : book.axes[inner].labels.length;
   const keyOf = (tile) => (outers ? outers[tile] : 0) * base + (inners ? inners[tile] : 0);
+  const shown = shownTest(book, view);
   const shares = new Map();
   for (let tile = 0; tile < book.count; tile += 1) {
+    if (!shown(tile)) continue;
     const key = keyOf(tile);
     const share = book.aspects[side][tile];
     if (!(shares.get(key) >= share)) shares.set(key, share);
   }
   const usual = Math.max(...shares.values()) || 1;
-  const last = (digit) => digit || Infinity;
+  const [outerPlaces, innerPlaces] = [outer, inner].map((axis) => pointPlaces(book, view, axis));
   const lanes = [...shares].map(([key, share]) => ({
     key,
     outer: Math.floor(key / base),
     inner: key % base,
     share: share || usual,
   }));
-  lanes.sort((a, b) => compare(last(a.outer), last(b.outer)) || compare(last(a.inner), last(b.inner)));
+  lanes.sort((a, b) => outerPlaces[a.outer] - outerPlaces[b.outer] || innerPlaces[a.inner] - innerPlaces[b.inner]);
   return { lanes, keyOf };
 }
 

@@ -63,11 +63,12 @@ function start() {
     if (found) viewer.open(found.row, found.column);
     else announce('this cell is not on the grid as it stands');
   });
-  const updateJudging = book.plan && book.count ? createJudging(ratings, { blind: duel.fight, ranking: duel.ranking }) : null;
+  const updateJudging = book.plan && book.count ? createJudging(book, ratings, { blind: duel.fight, ranking: duel.ranking }) : null;
   updateJudging?.();
   const updateTray = createTray(book, change);
   const cycle = createCycle(book, () => scene.view, change);
-  const updateControls = createControls(book, change, cycle);
+  const values = createValues(book, () => scene.view, change);
+  const updateControls = createControls(book, change, cycle, values);
   const updateFigures = createFigures(book, change);
   const updatePlots = createPlots(book, scroller, change);
   wireKeys(book);
@@ -110,6 +111,7 @@ function start() {
     scene = stage(book, view, arrange(book, view), room);
     updateControls(scene);
     updateFigures(scene);
+    values.update(view);
     showNothing(book, scene, change);
     grid.show(scene);
     if (anchor) grid.restore(anchor);

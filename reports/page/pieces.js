@@ -1,5 +1,7 @@
 // ---- pieces: the grid's own elements: axis names, labels, groups, rows and cells
 
+const UPRIGHT_LINE = 14; // pixels, as the style has it
+
 /** The parts of the head that do not depend on where the reader is: the corner and the axes' names. */
 function fixedHeads(book, { view, headHeights: [names] }) {
   const corner = make('div', { class: 'corner', role: 'columnheader' });
@@ -14,9 +16,10 @@ function fixedHeads(book, { view, headHeights: [names] }) {
   return [corner, line];
 }
 
+/** An axis's name, which opens its menu; on the keyboard the controls above the grid do. */
 function axisName(book, axis, arrow) {
   const { title, description } = book.axes[axis];
-  const name = make('span', { class: 'axis-name', title: description || title }, ...breakable(title));
+  const name = make('button', { type: 'button', class: 'axis-name', tabindex: -1, 'data-values': axis, title: description || title }, ...breakable(title));
   if (arrow) name.append(make('span', { class: 'arrow', 'aria-hidden': 'true' }, `\u00a0${arrow}`));
   return name;
 }
@@ -45,6 +48,7 @@ function syncHeads(book, scene, heads, shown, near) {
     }, ...labelNodes(book, view.x, inner));
     const box = make('div', { class: 'column-head', role: 'presentation' }, label);
     const [left, width] = [stub + columns.starts[column], columns.extents[column]];
+    if (upright) label.style.maxWidth = `${Math.max(1, Math.floor(width / UPRIGHT_LINE)) * UPRIGHT_LINE}px`; // whole lines
     Object.assign(box.style, pixels({ left, top: names + groups, width, height: labels }));
     return heads.appendChild(box);
   });
@@ -68,9 +72,12 @@ function syncGroups(book, scene, body, shown, near) {
 
 /** The heading of a group of rows. */
 function makeBand(book, axis, digit) {
-  const text = make('span', { class: 'band-text', role: 'rowheader', title: labelTitle(book, axis, digit) },
-    make('span', { class: 'axis-name' }, book.axes[axis].title), ...labelNodes(book, axis, digit));
+  const text = make('span', { class: 'band-text', role: 'rowheader', title: labelTitle(book, axis, digit) }, ...bandNodes(book, axis, digit));
   return make('div', { class: 'band', role: 'row' }, text);
+}
+
+function bandNodes(book, axis, digit) {
+  return [axisName(book, axis, ''), make('span', { class: 'band-label' }, ...labelNodes(book, axis, digit))];
 }
 
 function makeRow(book, { view, arrangement, rows, band, columns, stub }, row) {

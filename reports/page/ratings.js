@@ -5,6 +5,7 @@
 
 const RATINGS_FORMAT = 1;
 const RATER_KEY = 'sweep-rater';
+const NOT_KEPT = 'this browser keeps nothing for this page: export your ratings before you close it';
 
 /**
  * @typedef {{rater: string, cell: string, stars: number, rejected: boolean, note: string, at: number}} Mark
@@ -23,15 +24,28 @@ function createRatings(book, changed, warn) {
   const short = (cell) => cell.slice(0, length);
   let state = mergeRatings([openRatings(book.ratings, short), openRatings(readStored(key), short)]);
   const rater = ownRater();
-  let warned = false;
+  let refused = '';
+  let latest = 0;
+
+  /** The time, a little later than whatever was said before. */
+  function now() {
+    latest = Math.max(Date.now(), latest + 1);
+    return latest;
+  }
+
+  /** Takes what other windows have said since. */
+  function catchUp() {
+    state = mergeRatings([state, openRatings(readStored(key), short)]);
+    if (state.raters.has(rater.id)) state.raters.set(rater.id, rater.name);
+  }
 
   function save() {
-    state = mergeRatings([state, openRatings(readStored(key), short)]);
+    catchUp();
     try {
-      localStorage.setItem(key, JSON.stringify(spell(state)));
+      localStorage.setItem(key, JSON.stringify({ ...spell(state), withdrawn: [...state.withdrawn] }));
     } catch {
-      if (!warned) warn('this browser keeps nothing for this page: export your ratings before you close it');
-      warned = true;
+      if (!refused) warn(NOT_KEPT);
+      refused = NOT_KEPT;
     }
     changed();
   }
@@ -40,7 +54,7 @@ function createRatings(book, changed, warn) {
     return {
       format: RATINGS_FORMAT,
       plan: book.plan,
-      tool: 'sweeprunner page',
+      tool: book.tool,
       raters: Object.fromEntries(raters),
       marks: [...marks.values()],
       duels: [...duels.values()],
@@ -49,8 +63,9 @@ function createRatings(book, changed, warn) {
 
   const own = (cell) => state.marks.get(`${rater.id} ${cell}`);
   addEventListener('storage', (event) => {
-    if (event.key !== key) return;
-    state = mergeRatings([state, openRatings(readStored(key), short)]);
+    if (event.key !== key && event.key !== RATER_KEY) return;
+    Object.assign(rater, ownRater());
+    catchUp();
     changed();
   });
 
@@ -61,27 +76,20 @@ function createRatings(book, changed, warn) {
     /** Changes the reader's own mark of a cell. */
     mark(cell, change) {
       const before = own(cell) ?? { rater: rater.id, cell, stars: 0, rejected: false, note: '', at: 0 };
-      const next = { ...before, ...change, at: Math.max(Date.now(), before.at + 1) };
+      const next = { ...before, ...change, at: Math.max(now(), before.at + 1) };
       state.marks.set(`${rater.id} ${cell}`, next);
       state.raters.set(rater.id, rater.name);
       save();
     },
     /** Keeps which of two the reader prefers; returns what takes it back. */
     duel(left, right, better) {
-      const duel = { rater: rater.id, left, right, better, at: Date.now() };
+      const duel = { rater: rater.id, left, right, better, at: now() };
       state.duels.set(duelKey(duel), duel);
       state.raters.set(rater.id, rater.name);
       save();
       return () => {
-        state.duels.delete(duelKey(duel));
-        const stored = openRatings(readStored(key), short);
-        stored.duels.delete(duelKey(duel));
-        try {
-          localStorage.setItem(key, JSON.stringify(spell(stored)));
-        } catch {
-          // what was never kept need not be taken back
-        }
-        changed();
+        state.withdrawn.add(duelKey(duel)); // kept, as other windows still know the comparison
+        save();
       };
     },
     /** Names the reader in what is exported. */
@@ -96,7 +104,11 @@ function createRatings(book, changed, warn) {
       save();
     },
     /** Everybody's marks of a cell. @returns {Mark[]} */
-    of: (cell) => [...state.marks.values()].filter((mark) => mark.cell === cell),
+    of: (cell) => marksByCell(state).get(cell) ?? [],
+    /** What a person is called. */
+    nameOf: (id) => state.raters.get(id) || 'someone',
+    /** What to know where the browser keeps nothing, or nothing. */
+    refused: () => refused,
     duels: () => [...state.duels.values()],
     counts: () => ({ marks: [...state.marks.values()].filter(says).length, duels: state.duels.size, people: state.raters.size }),
     spelled: () => JSON.stringify(spell(state), null, 1),
@@ -110,7 +122,7 @@ function createRatings(book, changed, warn) {
       }
       if (said?.format !== RATINGS_FORMAT) return 'this is no file of ratings that this page reads; take one that a page has exported';
       if (said.plan !== book.plan) return 'this file judges the cells of another run; take it to the page of that run';
-      state = mergeRatings([state, openRatings(said, short)]);
+      state = mergeRatings([state, openRatings({ ...said, withdrawn: [] }, short)]);
       save();
       return '';
     },
@@ -159,7 +171,8 @@ function openRatings(said, short) {
     duels.set(duelKey(duel), duel);
   }
   const raters = new Map(Object.entries(said?.raters ?? {}).map(([id, name]) => [id, String(name)]));
-  return { raters, marks, duels };
+  const withdrawn = new Set(list(said?.withdrawn).filter((spelled) => typeof spelled === 'string'));
+  return { raters, marks, duels, withdrawn };
 }
 
 const SHARES = { left: 1, right: 0, equal: 0.5 };
@@ -168,13 +181,29 @@ function duelKey({ rater, left, right, better, at }) {
   return [rater, left, right, better, at].join(' ');
 }
 
-/** What several say together, the same whatever their order. */
+/** What several say together, the same whatever their order; a comparison that somebody took back is in none. */
 function mergeRatings(several) {
-  const merged = { raters: new Map(), marks: new Map(), duels: new Map() };
-  for (const { raters, marks, duels } of several) {
+  const merged = { raters: new Map(), marks: new Map(), duels: new Map(), withdrawn: new Set() };
+  for (const { raters, marks, duels, withdrawn } of several) {
     for (const [id, name] of raters) if (name >= (merged.raters.get(id) ?? '')) merged.raters.set(id, name);
-    for (const [key, mark] of marks) if (!(merged.marks.get(key)?.at >= mark.at)) merged.marks.set(key, mark);
+    for (const [key, mark] of marks) if (outranks(mark, merged.marks.get(key))) merged.marks.set(key, mark);
     for (const [key, duel] of duels) merged.duels.set(key, duel);
+    for (const key of withdrawn) merged.withdrawn.add(key);
   }
+  for (const key of merged.withdrawn) merged.duels.delete(key);
   return merged;
+}
+
+/** Whether a mark counts rather than another one of the same person and cell: the later, by the order of runner/ratings. */
+function outranks(mark, other) {
+  const name = other && ['at', 'stars', 'rejected', 'note'].find((each) => mark[each] !== other[each]);
+  return !other || (name !== undefined && mark[name] > other[name]);
+}
+
+const markedCells = new WeakMap();
+
+/** Marks by cell; collected when they are first asked for. */
+function marksByCell(state) {
+  if (!markedCells.has(state)) markedCells.set(state, Map.groupBy(state.marks.values(), ({ cell }) => cell));
+  return markedCells.get(state);
 }

@@ -82,8 +82,11 @@ function laneAt({ starts, extents }, at) {
 
 function restore(scroller, body, { rows, columns }, { row, column, above }) {
   const [outer, inner] = [scroller.getBoundingClientRect(), body.getBoundingClientRect()];
-  const left = columns.starts[column.lane] + column.into * columns.extents[column.lane];
-  const top = rows.starts[row.lane] + row.into * rows.extents[row.lane];
+  const at = ({ starts, extents }, { lane, into }) => {
+    const near = Math.min(lane, starts.length - 1);
+    return starts[near] + into * extents[near];
+  };
+  const [left, top] = [at(columns, column), at(rows, row)];
   const down = above >= 0 ? above - scroller.scrollTop : inner.top + top - outer.top - stickyHeight();
   scroller.scrollBy({ left: inner.left + left - outer.left, top: down, behavior: 'instant' });
 }

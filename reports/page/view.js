@@ -13,6 +13,7 @@ const NOTHING_COMPARED = { pins: [], compare: '', along: null, pair: '', versus:
  * @property {number} y axis along the rows, or NOWHERE
  * @property {number} columns axis that groups the columns, or NOWHERE
  * @property {number} rows axis that groups the rows, or NOWHERE
+ * @property {(number[]|null)[]} points by axis: the digits shown, in the reader's order; null shows all as the file has them
  * @property {number[]} held by axis: the digit shown where the axis is nowhere on the grid; ALL piles its points up
  * @property {number} zoom longer side of a picture in CSS pixels; 0 fits the window
  * @property {Set<number>} show states to show; empty shows all
@@ -59,7 +60,9 @@ function initialView(book) {
   const asked = ROLES.map((role) => named(book.layout[role]));
   const roles = asked.some((axis) => axis !== NOWHERE) ? asked : proposeRoles(book);
   const [x, y, columns, rows] = roles;
-  return tidy(book, { x, y, columns, rows, held: initialHeld(book), zoom: 0, show: new Set(), cell: '', ...NOTHING_COMPARED, ...NO_NUMBERS });
+  const points = book.axes.map(() => null);
+  const held = initialHeld(book);
+  return tidy(book, { x, y, columns, rows, points, held, zoom: 0, show: new Set(), cell: '', ...NOTHING_COMPARED, ...NO_NUMBERS });
 }
 
 /**
@@ -129,6 +132,13 @@ function place(book, view, role, axis) {
   return tidy(book, next);
 }
 
+/** The view with an axis nowhere on the grid: held at a point, or with all of its points piled up in each cell. */
+function takeOff(book, view, axis, digit) {
+  const next = { ...view };
+  for (const role of ROLES) if (next[role] === axis) next[role] = NOWHERE;
+  return hold(tidy(book, next), axis, digit);
+}
+
 function hold(view, axis, digit) {
   return { ...view, held: view.held.map((known, other) => (other === axis ? digit : known)) };
 }
@@ -142,6 +152,7 @@ function spellView(book, view) {
     if (view.held[axis] === ALL) words.append('all', name);
     else words.append(`at.${name}`, labels[view.held[axis]]);
   }
+  spellPoints(book, view, words);
   if (view.zoom) words.set('zoom', view.zoom);
   if (view.show.size) words.set('show', [...view.show].sort().map((state) => STATES[state]).join(' '));
   if (view.cell) words.set('cell', view.cell);
@@ -155,14 +166,14 @@ function readView(book, fragment) {
   const initial = initialView(book);
   const words = new URLSearchParams(fragment.replace(/^#/, ''));
   if (words.get('v') !== ADDRESS_VERSION) return initial;
-  const view = { ...initial, ...readRoles(book, words, initial), held: readHeld(book, words, initial) };
+  const view = { ...initial, ...readRoles(book, words, initial), held: readHeld(book, words, initial), points: readPoints(book, words) };
   const zoom = Number(words.get('zoom'));
   view.zoom = zoom >= ZOOM.least && zoom <= ZOOM.most ? zoom : 0;
   const shown = (words.get('show') ?? '').split(' ').map((state) => STATES.indexOf(state));
   view.show = new Set(shown.filter((state) => state >= 0));
   Object.assign(view, readCompared(book, words), readNumbers(book, words));
   view.cell = view.compare ? '' : (words.get('cell') ?? '');
-  return tidy(book, view);
+  return tidy(book, holdShown(book, view));
 }
 
 function spellCompared(book, { pins, compare, along, pair, versus }, words) {
@@ -216,7 +227,7 @@ function readHeld(book, words, initial) {
 
 /** Whether two views look the same on the grid. */
 function sameGrid(a, b) {
-  const looks = ['x', 'y', 'columns', 'rows', 'held', 'zoom', 'show', 'pins', 'versus', 'paint', 'only', 'sort'];
+  const looks = ['x', 'y', 'columns', 'rows', 'points', 'held', 'zoom', 'show', 'pins', 'versus', 'paint', 'only', 'sort'];
   return looks.every((name) => a[name] === b[name]);
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 
 from runner.measures import Measured
 from runner.nouns import Axis, Picture
@@ -25,6 +26,7 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
     columns = packed.columns()
     return {
         "format": FORMAT,
+        "tool": f"sweeprunner {version('sweeprunner')}",
         "endpoint": book.endpoint,
         "target": book.target,
         "key": book.key_variable,

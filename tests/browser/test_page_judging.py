@@ -11,9 +11,11 @@ from books import axis, book, tile, tiles
 from browser.looking import CELLS, Visit, coordinates, words
 from playwright.sync_api import Browser, Page, expect
 
+import runner
+from runner.ballots import load
 from runner.nouns import Layout, Picture
 from runner.ranking import rank
-from runner.ratings import Duel, Mark, Ratings
+from runner.ratings import Duel, Mark, Ratings, by_point, merged
 from runner.report import write
 
 pytestmark = pytest.mark.browser
@@ -165,6 +167,121 @@ def test_what_the_run_already_holds_is_shown(judged: Callable[..., Path], visit:
     expect(cell(page).locator(".judged")).to_have_text("★3 ✎")
 
 
+def test_a_note_is_kept_when_the_viewer_closes_over_it(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    cell(page).click()
+    page.get_by_label("a note").press_sequentially("soft")
+    page.keyboard.press("Escape")
+    expect(cell(page).locator(".judged")).to_have_text("✎")
+    assert cell(page).locator(".judged").get_attribute("title") == "soft"
+
+
+def test_the_viewer_takes_the_keys_of_the_grid(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    cell(page).click()
+    page.keyboard.press("2")
+    expect(page.locator(".star[aria-pressed='true']")).to_have_count(2)
+    page.keyboard.press("x")
+    expect(page.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".star[aria-pressed='true']")).to_have_count(0)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("0")
+    expect(page.locator(".star[aria-pressed='true']")).to_have_count(0)
+
+
+def test_the_viewer_says_what_other_people_said(judged: Callable[..., Path], visit: Visit) -> None:
+    marks = (
+        Mark(at=1, rater="r1", cell=f"{1:064x}", stars=2, rejected=True, note="<i>soft</i>"),
+        Mark(at=1, rater="r2", cell=f"{1:064x}"),
+    )
+    page = visit(judged(ratings=Ratings(plan=PLAN, raters={"r1": "<b>Bob</b>", "r2": "Ann"}, marks=marks)))
+    cell(page).click()
+    assert words(page, ".said") == ["<b>Bob</b>: ★★ rejected <i>soft</i>"]
+
+
+def test_where_the_browser_keeps_nothing_the_page_says_so_once_and_keeps_it_while_it_is_open(
+    judged: Callable[..., Path], chromium: Browser
+) -> None:
+    path = judged()
+    host = path.with_name("host.html")
+    host.write_text(
+        f"<iframe sandbox='allow-scripts allow-downloads' src='{path.name}' width=1200 height=900></iframe>"
+    )
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(host.as_uri())
+    frame = page.frame_locator("iframe")
+    first = frame.locator(f"{CELLS}[data-row='0'][data-column='0']")
+    first.focus()
+    page.keyboard.press("4")
+    expect(first.locator(".judged")).to_have_text("★4")
+    words = "this browser keeps nothing for this page: export your ratings before you close it"
+    expect(frame.locator("#announcement")).to_have_text(words)
+    expect(frame.locator("#judging .warning")).to_have_text(words)
+    page.keyboard.press("5")
+    expect(first.locator(".judged")).to_have_text("★5")
+    page.close()
+
+
+def test_an_answer_taken_back_in_one_window_does_not_come_back_from_another(
+    judged: Callable[..., Path], chromium: Browser
+) -> None:
+    path, browser = judged(), chromium.new_context()
+    one, two = browser.new_page(), browser.new_page()
+    for page in (one, two):
+        page.goto(path.as_uri())
+    one.get_by_role("button", name="Compare blind").click()
+    one.keyboard.press("ArrowLeft")
+    expect(two.locator("#judging")).to_contain_text("1 comparison")
+    one.keyboard.press("u")
+    expect(two.locator("#judging")).to_contain_text("Nothing is judged yet")
+    cell(two).focus()
+    two.keyboard.press("3")
+    expect(one.locator("#judging")).to_contain_text("1 cell judged, 0 comparisons")
+    one.keyboard.press("Escape")
+    assert exported(one)["duels"] == []
+    browser.close()
+
+
+def test_a_person_is_called_what_they_last_said(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    for name in ("Zoe", "Ann"):
+        page.get_by_label("your name").fill(name)
+        page.get_by_label("your name").press("Tab")
+    said = exported(page)
+    assert list(said["raters"].values()) == ["Ann"]
+    assert said["tool"] == f"sweeprunner {runner.__version__}"
+
+
+def test_files_taken_in_any_order_come_to_what_python_makes_of_them(
+    judged: Callable[..., Path], visit: Visit, tmp_path: Path
+) -> None:
+    first = f"{1:064x}"
+    mark = {"rater": "r1", "cell": first, "stars": 2, "rejected": False, "note": "", "at": 7}
+    duel = {"rater": "r1", "left": first, "right": f"{2:064x}", "better": "left", "at": 9}
+    files = [
+        {"marks": [mark], "duels": [duel]},
+        {"marks": [{**mark, "note": "soft"}, {**mark, "rater": "r2", "stars": 5, "at": 3}], "duels": [duel]},
+        {"marks": [{**mark, "stars": 1}], "duels": [{**duel, "better": "equal"}]},
+    ]
+    paths = []
+    for number, said in enumerate(files):
+        paths.append(tmp_path / f"{number}.json")
+        paths[-1].write_text(json.dumps({"format": 1, "plan": PLAN, "raters": {"r1": "Ann"}, **said}))
+    cells = [first, f"{2:064x}"]
+    expected = merged(PLAN, [load(path, PLAN, cells) for path in paths])
+    page_path = judged()
+    for order in (paths, paths[::-1]):
+        page = visit(page_path)
+        for path in order:
+            page.locator("#judging input[type=file]").set_input_files(path)
+        expect(page.locator("#judging")).to_contain_text("2 comparisons")
+        out = tmp_path / "out.json"
+        out.write_text(json.dumps(exported(page)))
+        found = load(out, PLAN, cells)
+        assert (merged(PLAN, [found]).marks, merged(PLAN, [found]).duels) == (expected.marks, expected.duels)
+
+
 # --- blind --------------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +320,64 @@ def test_pictures_that_were_seldom_compared_come_first(judged: Callable[..., Pat
     assert len(set(met)) == 6
 
 
+def test_pairs_can_differ_in_one_axis_alone(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    page.get_by_label("which pairs").select_option("that differ in seed alone")
+    page.get_by_role("button", name="Compare blind").click()
+    for _ in range(6):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    pairs = [{int(duel["left"], 16), int(duel["right"], 16)} for duel in exported(page)["duels"]]
+    assert sorted(map(sorted, pairs)) == sorted([[1, 2], [3, 4], [5, 6]] * 2)
+
+
+def test_where_no_pair_differs_in_the_axis_alone_that_is_said(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged(), "#v=1&x=scheduler&y=seed&pick.seed=1")
+    page.get_by_label("which pairs").select_option("that differ in seed alone")
+    page.get_by_role("button", name="Compare blind").click()
+    expect(page.locator("#duel-stage")).to_have_text("No two pictures in view differ in this axis alone.")
+
+
+def test_a_seed_draws_the_same_pairs_again(judged: Callable[..., Path], visit: Visit) -> None:
+    path = judged()
+    drawn = []
+    for seed in ("7", "7", "8"):
+        page = visit(path)
+        page.get_by_label("in which order").select_option("at random")
+        page.get_by_role("spinbutton", name="seed").fill(seed)
+        page.get_by_role("button", name="Compare blind").click()
+        for _ in range(5):
+            page.keyboard.press(" ")
+        page.keyboard.press("Escape")
+        drawn.append([(duel["left"], duel["right"]) for duel in exported(page)["duels"]])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_an_answer_taken_back_is_asked_again(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged())
+    page.get_by_role("button", name="Compare blind").click()
+    pairs = "[...document.querySelectorAll('.fighter img')].map((image) => image.src)"
+    before = page.evaluate(pairs)
+    page.keyboard.press("ArrowLeft")
+    second = page.evaluate(pairs)
+    page.keyboard.press("u")
+    assert page.evaluate(pairs) == before
+    page.locator(".fighter").first.click()
+    assert page.evaluate(pairs) == second
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#duel-bar")).to_contain_text("2 compared")
+
+
+def test_hidden_values_are_compared_with_nothing(judged: Callable[..., Path], visit: Visit) -> None:
+    page = visit(judged(), "#v=1&x=scheduler&y=seed&hide.scheduler=C")
+    page.get_by_role("button", name="Compare blind").click()
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    met = {int(duel[side], 16) for duel in exported(page)["duels"] for side in ("left", "right")}
+    assert met == {1, 2, 3, 4}
+
+
 def test_the_ranking_is_the_one_that_python_computes(judged: Callable[..., Path], visit: Visit) -> None:
     outcomes = [
         (1, 3, "left"),
@@ -233,6 +408,15 @@ def test_the_ranking_is_the_one_that_python_computes(judged: Callable[..., Path]
     assert shown == [
         [titles[number], f"{item.strength:.2f}", f"{item.low:.2f} to {item.high:.2f}", str(item.duels)]
         for number, item in best_first
+    ]
+    schedulers = {f"{number:064x}": "ABC"[(number - 1) // 2] for number in range(1, 7)}
+    points = by_point(Ratings(plan=PLAN, duels=duels), schedulers)
+    assert [
+        [row.locator("th").text_content(), *row.locator("td.number").all_text_contents()]
+        for row in page.locator(".ranking").first.locator("tbody tr").all()
+    ] == [
+        [name, f"{item.strength:.2f}", f"{item.low:.2f} to {item.high:.2f}", str(item.duels)]
+        for name, item in sorted(points.items(), key=lambda pair: -pair[1].strength)
     ]
     headings = words(page, "#duel-stage h2")
     assert headings == ["scheduler", "seed", "cells"]
