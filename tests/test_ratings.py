@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,27 @@ def test_names_do_not_matter(duels: list[tuple[int, int, float]], order: list[in
     assert [renamed[order[place]].strength for place in range(6)] == pytest.approx(
         [item.strength for item in straight], abs=1e-8
     )
+
+
+@given(DUELS, st.sampled_from([1, 40, 2000]))
+def test_strengths_are_finite_and_their_mean_is_0_whatever_was_said(
+    duels: list[tuple[int, int, float]], often: int
+) -> None:
+    ranked = rank(6, duels * often)
+    assert all(math.isfinite(value) for item in ranked for value in (item.strength, item.low, item.high))
+    assert sum(item.strength for item in ranked) == pytest.approx(0, abs=1e-6)
+
+
+@given(st.permutations(range(6)), st.integers(2, 30))
+def test_an_order_in_which_the_better_one_wins_more_often_is_found_again(order: list[int], often: int) -> None:
+    duels = [
+        (better, worse, share)
+        for place, better in enumerate(order)
+        for worse in order[place + 1 :]
+        for share in [1.0] * (2 * often) + [0.0] * often
+    ]
+    ranked = rank(6, duels)
+    assert sorted(range(6), key=lambda item: -ranked[item].strength) == order
 
 
 # --- merging ------------------------------------------------------------------------------------------------------
@@ -197,6 +220,9 @@ def test_ratings_come_into_the_table_and_stay_there(run: Path) -> None:
     assert chance(2 * won) + chance(won) == pytest.approx(1.5)
     assert table["preference"].isna().tolist() == [False, False, True]
     assert "'=soft <b>" in (run / "results.csv").read_text()
+    page = (run / "report/index.html").read_text()
+    assert "=soft \\u003cb\\u003e" in page
+    assert "=soft <b>" not in page
     before = (run / "ratings.json").read_bytes()
     assert sweep("import-ratings", str(run), ann, "--json").facts == {
         "run": str(run),
@@ -251,3 +277,16 @@ def test_an_edited_experiment_keeps_what_was_said_of_the_cells_that_it_keeps(run
     Path("cats.yaml").write_text(FILE.replace("[1, 2, 3]", "[1, 7]"))
     assert sweep("run", "cats.yaml").code == 0
     assert runner.load(run)["stars"].tolist()[0] == 4.0
+
+
+def test_help_imports_neither_pandas_nor_what_ranks() -> None:
+    heavy = ("pandas", "numpy", "scipy")
+    code = (
+        "import sys; from runner.cli import main; sys.argv = ['sweep', 'import-ratings', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Bring stars" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

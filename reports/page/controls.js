@@ -30,10 +30,14 @@ function createControls(book, change, cycle, values) {
     part('zoom-fit').setAttribute('aria-pressed', view.zoom === 0);
     for (const chip of chips) chip.setAttribute('aria-pressed', view.show.has(STATES.indexOf(chip.dataset.state)));
     const held = heldAxes(book, view);
-    const wanted = JSON.stringify(held.map((axis) => [axis, view.points[axis]]));
+    const astray = astrayAxes(book, view, held);
+    const wanted = JSON.stringify([...held, ...astray].map((axis) => [axis, view.points[axis]]));
     if (wanted !== shownHeld) {
       shownHeld = wanted;
-      part('held').replaceChildren(...held.map((axis) => heldControl(book, view, axis, { change, cycle, values })));
+      part('held').replaceChildren(
+        ...held.map((axis) => heldControl(book, view, axis, { change, cycle, values })),
+        ...astray.map((axis) => axisButton(view, axis, values)),
+      );
     }
     for (const control of part('held').children) control.dispatchEvent(new CustomEvent('view', { detail: view }));
   };
@@ -64,11 +68,23 @@ function fillArrange(book, selects, counts, change) {
 function heldControl(book, view, axis, { change, cycle, values }) {
   const digits = shownDigits(book, view, axis);
   const letters = digits.reduce((sum, digit) => sum + book.axes[axis].labels[digit].length + 3, 0);
-  const name = values.button();
-  values.describe(name, view, axis, true);
+  const name = axisButton(view, axis, values);
   const set = (letters <= TABS_ROOM ? heldTabs : heldSlider)(book, axis, digits, name, change);
   set.append(cycle.control(axis));
   return set;
+}
+
+/** Axes with a say in what is shown that lie nowhere: those that another axis gives away, with values hidden. */
+function astrayAxes(book, view, held) {
+  const known = [...placedAxes(view), ...held];
+  return [...book.axes.keys()].filter((axis) => view.points[axis] && !known.includes(axis));
+}
+
+/** A button with an axis's name that opens its menu. */
+function axisButton(view, axis, values) {
+  const button = values.button();
+  values.describe(button, view, axis, true);
+  return button;
 }
 
 function heldTabs(book, axis, digits, name, change) {
@@ -181,7 +197,7 @@ function showNothing(book, { view, arrangement }, change) {
     points: before.points.map((points, axis) => (points?.includes(book.axes[axis].digits[first]) ? points : null)),
     held: before.held.map((digit, axis) => (digit === ALL ? ALL : book.axes[axis].digits[first] || digit)),
   }), 'push'));
-  nothing.replaceChildren(`No ${wanted} cell here. `, button);
+  nothing.replaceChildren(`No ${wanted && `${wanted} `}cell here. `, button);
 }
 
 /** The theme follows the system until the reader chooses; the choice lasts where the browser keeps such things. */

@@ -1,6 +1,7 @@
 """The menu of an axis: its values hidden, shown alone, put into another order, and the axis folded into each cell."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,23 @@ def test_tabs_sliders_and_groups_keep_the_reader_s_order(
     assert words(page, "#held output") == ["1"]
 
 
+def test_of_axes_in_lockstep_the_one_beside_the_grid_can_be_shown_whole_again(
+    report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+) -> None:
+    axes = [axis("subject", ["house", "boat"]), axis("sky", ["red", "blue"]), axis("seed", [1, 2])]
+    shown = [
+        tile(number, {"subject": subject, "sky": sky, "seed": str(seed)}, (pictures["wide"],))
+        for number, ((subject, sky), seed) in enumerate(product((("house", "red"), ("boat", "blue")), (1, 2)))
+    ]
+    path = write(book(axes, shown, layout=Layout(x="subject", y="seed")), report())
+    page = visit(path, "#v=1&x=subject&y=seed&hide.sky=red")
+    assert words(page, COLUMNS) == ["boatblue"]
+    expect(page.locator("#held")).to_have_text("sky 1 of 2")
+    page.locator("#held .values-button").click()
+    page.get_by_role("button", name="Show all").click()
+    assert words(page, COLUMNS) == ["housered", "boatblue"]
+
+
 # --- places ------------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +216,9 @@ def test_an_axis_is_folded_into_each_cell_and_unfolded_again(four: Path, visit: 
         "scheduler A, guidance 2, seed 2, ink 0",
     ]
     assert address(page)["all"] == ["seed"]
+    page.keyboard.press("Escape")
+    expect(page.locator("#held .values-button").first).to_be_focused()
+    page.keyboard.press("Enter")
     where.select_option("groups of columns")
     assert words(page, ".column-group .label-text") == ["1", "2"]
     where.select_option("one at a time")
