@@ -62,7 +62,7 @@ function sortView(book, view, sort) {
   }
   if (!isList(view)) return next;
   const { x, y, columns, rows, held } = initialView(book);
-  return { ...next, x, y, columns, rows, held };
+  return holdShown(book, { ...next, x, y, columns, rows, held });
 }
 
 // -- spelling in the address, by name

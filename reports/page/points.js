@@ -44,12 +44,19 @@ function togglePoint(book, view, axis, digit) {
   return showPoints(book, view, axis, listedPoints(book, view, axis).filter((each) => shown.has(each)));
 }
 
+/** The view with an axis's points in an order that the reader gives: no number sorts them any longer. */
+function orderPoints(book, view, axis, digits) {
+  const sides = { columns: view.x, rows: view.y };
+  const sort = view.sort && sides[view.sort.of] === axis ? null : view.sort;
+  return showPoints(book, { ...view, sort }, axis, digits);
+}
+
 /** The view with a point right behind another one; behind `null` it is the first. */
 function movePoint(book, view, axis, digit, before) {
   const order = listedPoints(book, view, axis).filter((each) => each !== digit);
   order.splice(before === null ? 0 : order.indexOf(before) + 1, 0, digit);
   const shown = new Set(shownPoints(book, view, axis));
-  return showPoints(book, view, axis, order.filter((each) => shown.has(each)));
+  return orderPoints(book, view, axis, order.filter((each) => shown.has(each)));
 }
 
 /** The view with a point one place among the shown ones farther. */
@@ -59,7 +66,7 @@ function stepPoint(book, view, axis, digit, by) {
   if (from < 0) return view;
   rest.splice(clamp(from + by, 0, rest.length), 0, digit);
   const outside = shownPoints(book, view, axis).filter((each) => each === 0);
-  return showPoints(book, view, axis, [...rest, ...outside]);
+  return orderPoints(book, view, axis, [...rest, ...outside]);
 }
 
 /** The view with no axis held at a point that is hidden. */

@@ -79,7 +79,7 @@ function createValues(book, view, change) {
       button.classList.toggle('few', Boolean(few));
       button.title = `values of ${title}: ${few || `all ${counted(all)}`}`;
       if (named) button.replaceChildren(title, ...(few ? [make('span', { class: 'quiet' }, ` ${few}`)] : []));
-      else button.replaceChildren(few || counted(all));
+      else button.replaceChildren(few);
       if (!named) button.setAttribute('aria-label', button.title);
     },
   };
@@ -113,8 +113,8 @@ function menuPieces(book, axis, view, change, refresh) {
     make('label', { class: 'choice' }, make('span', {}, 'Where'), where),
     make('div', { class: 'value-actions' },
       act('Show all', (now) => showPoints(book, now, axis, listedPoints(book, now, axis))),
-      act('Reverse', (now) => showPoints(book, now, axis, reversed(shownPoints(book, now, axis)))),
-      act('As in the file', (now) => ({ ...now, points: now.points.with(axis, null) }))),
+      act('Reverse', (now) => orderPoints(book, now, axis, reversed(shownPoints(book, now, axis)))),
+      act('As in the file', (now) => orderPoints(book, now, axis, usualPoints(book, axis)))),
     ...(labels.length > LISTED / 4 ? [search] : []),
     list,
     said,

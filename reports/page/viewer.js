@@ -13,6 +13,7 @@
  */
 function createViewer(book, hooks) {
   const dialog = part('viewer');
+  const pieces = [...dialog.children]; // in the document only while it is open
   const place = { row: 0, column: 0, frame: 0 };
   let frames = [];
 
@@ -26,6 +27,7 @@ function createViewer(book, hooks) {
     const frame = passing(frames[wished]) ? wished : Math.max(0, frames.findIndex(passing));
     Object.assign(place, { row, column, frame });
     if (!dialog.open) {
+      dialog.replaceChildren(...pieces);
       dialog.showModal();
       dialog.focus();
     }
@@ -147,7 +149,11 @@ function createViewer(book, hooks) {
   });
   part('viewer-pin').addEventListener('click', pin);
   part('viewer-close').addEventListener('click', () => dialog.close());
-  dialog.addEventListener('close', hooks.closed);
+  dialog.addEventListener('close', () => {
+    dialog.replaceChildren();
+    hooks.closed();
+  });
+  dialog.replaceChildren();
   return { open, renew, close: () => dialog.open && dialog.close(), isOpen: () => dialog.open };
 }
 

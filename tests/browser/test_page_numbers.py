@@ -206,6 +206,18 @@ def test_all_cells_stand_in_one_list_and_come_back(page_of: Path, visit: Visit) 
     assert words(page, f"{COLUMNS} .label-text") == [DDIM, EULER, LCM]
 
 
+def test_what_has_no_number_comes_last_in_either_direction(page_of: Path, visit: Visit) -> None:
+    for way in ("&falling=yes", ""):
+        page = visit(
+            page_of, f"#v=1&sort=list&sort-by=sharpness{way}&x=&y=&all=scheduler&all=guidance_scale&all=seed&zoom=48"
+        )
+        shown = page.locator(CELLS).filter(has=page.locator("img"))
+        expect(shown).to_have_count(30)
+        places = "cells => cells.map((cell) => [+cell.dataset.row, +cell.dataset.column, cell.textContent])"
+        listed = sorted(shown.evaluate_all(places))
+        assert [text.split(" · ")[2] for _, _, text in listed[-6:]] == ["5"] * 6
+
+
 # --- filters -----------------------------------------------------------------------------------------------------------
 
 

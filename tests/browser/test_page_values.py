@@ -201,6 +201,26 @@ def test_of_axes_in_lockstep_the_one_beside_the_grid_can_be_shown_whole_again(
     assert words(page, COLUMNS) == ["housered", "boatblue"]
 
 
+def test_moving_a_value_ends_the_sorting_by_a_number_and_hiding_one_does_not(
+    report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+) -> None:
+    axes = [axis("scheduler", "ABC")]
+    shown = [
+        tile(number, {"scheduler": label}, (pictures["wide"],), attempts=attempts)
+        for number, (label, attempts) in enumerate(zip("ABC", (3, 1, 2), strict=True))
+    ]
+    page = visit(write(book(axes, shown), report()), "#v=1&x=scheduler&sort=columns&sort-by=attempts")
+    assert words(page, COLUMNS) == ["B", "C", "A"]
+    menu(page, "scheduler")
+    check(page, "C").uncheck()
+    assert words(page, COLUMNS) == ["B", "A"]
+    check(page, "C").check()
+    page.get_by_role("button", name="move C").focus()
+    page.keyboard.press("Home")
+    assert words(page, COLUMNS) == ["C", "A", "B"]
+    assert "sort" not in address(page)
+
+
 # --- places ------------------------------------------------------------------------------------------------------
 
 
