@@ -32,7 +32,7 @@ $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[local,parquet,cluster,metrics,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[local,parquet,cluster,metrics,store,dev]"
 	@touch $@ $(VENV)/.local
 
 # The browser tests open pages in Chromium; where it is missing and apt is there, it is installed.

@@ -3,11 +3,13 @@
     parameters    the prompt, a line `Negative prompt: …` where there is one, and `Steps: …, Sampler: …, CFG scale: …`
     sweeprunner   JSON: the exact request, the answer, the cell
 
-The first is for people and their tools; its grammar has no way to say a prompt whose own line begins with "Negative
-prompt:". The second is exact.
+The first is for people and their tools. Its grammar takes any line that begins with "Negative prompt:" for the mark; where a
+prompt has such a line of its own, the N becomes a small letter, which no text encoder of CLIP's kind can tell from a large
+one. The second is exact.
 """
 
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,7 +33,11 @@ SAMPLERS: Mapping[str, str] = {
 }
 """Samplers of that program by the scheduler that does the same; others keep their own name, which it does not know."""
 
+OWN_MARK = re.compile(r"^(\s*)N(?=egative prompt:)", re.MULTILINE)
+"""A line of a prompt that would be taken for the mark of the negative prompt."""
+
 PNG_START = b"\x89PNG\r\n\x1a\n"
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _HEADER = len(PNG_START) + 25  # the chunk IHDR, which comes first, has 25 bytes
 
 
@@ -46,13 +52,16 @@ def infotext(parameters: Mapping[str, object], *, seed: int | None, size: tuple[
     """
     prompt = " ".join([str(parameters.get("prompt") or ""), *_loras(parameters)]).strip()
     negative = str(parameters.get("negative_prompt") or "")
+    prompt, negative = (OWN_MARK.sub(r"\1n", text) for text in (prompt, negative))
     lines = [prompt, *([f"Negative prompt: {negative}"] if negative else [])]
     said = ", ".join(f"{name}: {_quoted(value)}" for name, value in _facts(parameters, seed, size, place))
     return "\n".join([*lines, said])
 
 
 def with_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
-    """Return a PNG file with texts by their keywords (PNG specification 11.3.4.5, iTXt); its pixels are as they were.
+    """Return a PNG file with texts by their keywords (PNG specification 11.3.4.5, iTXt) in the place of those it had.
+
+    Its pixels are as they were.
 
     Raises:
         ValueError: the bytes are no PNG file.
@@ -60,7 +69,19 @@ def with_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
     if not png.startswith(PNG_START) or png[12:16] != b"IHDR":
         raise ValueError("these bytes are no PNG file; texts are written into PNG files alone")
     chunks = b"".join(_chunk(keyword, text) for keyword, text in texts.items())
-    return png[:_HEADER] + chunks + png[_HEADER:]
+    return png[:_HEADER] + chunks + _without(png[_HEADER:], set(texts))
+
+
+def _without(chunks: bytes, keywords: set[str]) -> bytes:
+    """Return chunks of a PNG file less the texts of some keywords; what is no whole chunk stays as it is."""
+    kept, start = [], 0
+    while start + 12 <= len(chunks):
+        end = start + 12 + int.from_bytes(chunks[start : start + 4], "big")
+        keyword = chunks[start + 8 : end - 4].partition(b"\0")[0].decode("latin-1")
+        if chunks[start + 4 : start + 8] not in TEXT_CHUNKS or keyword not in keywords:
+            kept.append(chunks[start:end])
+        start = end
+    return b"".join(kept) + chunks[start:]
 
 
 def _chunk(keyword: str, text: str) -> bytes:

@@ -16,7 +16,8 @@ from runner.pace import Clock
 from runner.server import Settings, create_app
 from runner.server import tracks as module
 from runner.server.faults import load
-from runner.server.jobs import Desk, Order, Rules
+from runner.server.job import Order
+from runner.server.jobs import Desk, Rules
 from runner.target import serving
 from tests.contracts.server import BODY, Recorder, until_done
 from tests.talking import talk

@@ -147,12 +147,12 @@ def serving(folder: Path, *arguments: str, key: str = "") -> Iterator[str]:
             process.kill()
 
 
-def replicas() -> dict[int, int]:
+def replicas(deployment: str = "engine") -> dict[int, int]:
     """Return the processes of replicas with their parents: the raylet of the node on which each runs."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if b"ServeReplica:sweep:engine" in (path / "cmdline").read_bytes():
+            if f"ServeReplica:sweep:{deployment}".encode() in (path / "cmdline").read_bytes():
                 found[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:  # it has ended meanwhile
             continue
@@ -261,3 +261,24 @@ def test_two_nodes_make_what_one_process_makes(tmp_path: Path, alone: dict[str, 
             nodes.communicate("\n", timeout=60)
     made = digests(tmp_path / "run")
     assert (len(made), made.items() <= alone.items()) == (12, True)
+
+
+@pytest.mark.slow
+def test_a_front_that_is_killed_leaves_what_was_made_to_the_next(tmp_path: Path) -> None:
+    body = {"model_id": "sketch", "prompt": "a red house", "width": 256, "height": 256, "seed": 7, "track_id": "cell-7"}
+    kept = str(tmp_path / "kept")
+    with serving(tmp_path, "--cluster", "local", "--engine", "sketch", "--store", kept) as url:
+        made = httpx.post(f"{url}/text2img", json=body, timeout=60).json()
+        picture = httpx.get(made["output"][0], timeout=60).content
+        (front,) = replicas("front")
+        os.kill(front, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while front in replicas("front") or not replicas("front"):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=60) as http:
+            while (asked := http.post(f"{url}/fetch_by_track_id", json={"track_id": "cell-7"})).status_code >= 500:
+                assert time.monotonic() < until, asked.text
+                time.sleep(0.2)
+            assert (asked.json()["id"], asked.json()["status"]) == (made["id"], "success")
+            assert http.get(made["output"][0]).content == picture != b""

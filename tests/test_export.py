@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from commands import sweep
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from runner.bundle import file_name
 from runner.infotext import EXACT, TEXT, exact, infotext, with_texts
@@ -85,12 +86,13 @@ def test_a_request_reads_back_with_the_names_of_the_program_that_it_is_written_f
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)
 
 
-@given(LINES.filter(lambda text: not text.strip().startswith("Negative prompt:")), LINES, LINES.filter(bool))
+@given(LINES, LINES, LINES.filter(bool))
+@example("Negative prompt: a cat", "Negative prompt: a dog", "any")
 def test_any_line_of_a_prompt_and_any_name_of_a_model_read_back(prompt: str, negative: str, model: str) -> None:
     parameters = {"prompt": prompt, "negative_prompt": negative, "num_inference_steps": 21, "model_id": model}
     found = read_back(infotext(parameters, seed=1, size=(256, 256)))
-    assert found["Prompt"].strip() == prompt.strip()
-    assert found["Negative prompt"].strip() == negative.strip()
+    marked = [re.sub("^Negative prompt:", "negative prompt:", text.strip()) for text in (prompt, negative)]
+    assert [found["Prompt"].strip(), found["Negative prompt"].strip()] == marked
     assert (found["Steps"], found["Seed"], found["Model"].strip()) == ("21", "1", model.strip())
 
 
@@ -104,6 +106,26 @@ def test_texts_are_written_beside_pixels_that_stay_as_they_were() -> None:
     assert again.tobytes() == image.tobytes()
     assert {name: str(text) for name, text in again.info.items()} == {**said, EXACT: '{"seed": 7}'}
     assert decode(written)[1] == "png"
+
+
+def test_a_later_line_that_looks_like_the_mark_of_the_negative_prompt_stays_in_the_prompt() -> None:
+    prompt = "a sign that reads\n  Negative prompt: none\nNegative prompts: few"
+    found = read_back(infotext({"prompt": prompt, "num_inference_steps": 21}, seed=1, size=(256, 256)))
+    assert found["Prompt"] == "a sign that reads\n  negative prompt: none\nNegative prompts: few"
+    assert found["Negative prompt"] == ""
+
+
+def test_texts_take_the_place_of_those_that_a_picture_came_with() -> None:
+    buffer, other = io.BytesIO(), PngInfo()
+    other.add_text(TEXT, "another program's", zip=True)
+    other.add_text(EXACT, "another's")
+    other.add_text("Comment", "stays")
+    Image.effect_noise((40, 30), 60).save(buffer, "PNG", pnginfo=other)
+    written = with_texts(with_texts(buffer.getvalue(), {TEXT: "first", EXACT: "{}"}), {TEXT: "second"})
+    again = Image.open(io.BytesIO(written))
+    again.load()
+    assert again.info == {TEXT: "second", EXACT: "{}", "Comment": "stays"}
+    assert written.count(TEXT.encode()) == 1
 
 
 def test_what_is_no_png_is_refused() -> None:

@@ -23,6 +23,8 @@ BIG = {
     "transformers": {"engine", "studio"},
     "peft": {"engine", "studio"},
     "ray": {"cluster"},
+    "fsspec": {"server"},
+    "s3fs": set(),
     "starlette": {"live", "server", "receiver"},
     "uvicorn": {"target"},
     "httptools": {"carrier"},

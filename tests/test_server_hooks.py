@@ -216,7 +216,7 @@ def test_what_was_temporary_leaves_the_memory_too_though_nobody_asks_for_it() ->
             for temp, passed in (("yes", 0.0), ("no", 24 * 3600.0)):
                 now[0] += passed
                 await http.post("text2img", json={**BODY, "temp": temp})
-                held.append(app.state.desk.forget_kept() if temp == "no" else len(app.state.desk._kept))
+                held.append(await app.state.desk.forget_kept() if temp == "no" else len(app.state.desk._kept))
             return held
 
     assert asyncio.run(session()) == [1, 1]

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from runner.cli.app import app
 from runner.cli.experiments import Json
 from runner.cli.words import complain, say_json, say_table
 from runner.errors import EngineError, InputError
+
+if TYPE_CHECKING:
+    from runner.server import Store
 
 KEY_VARIABLE = "SWEEP_KEY"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -53,6 +56,14 @@ def serve(
     allow_hub: Annotated[
         bool, typer.Option("--allow-hub", help="Let load_model download organisation/name from the model hub.")
     ] = False,
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store",
+            metavar="DIR or URL",
+            help="Keep what was made in a folder, or in object storage (s3://bucket/folder): the next server finds it.",
+        ),
+    ] = "",
     faults: Annotated[
         Path | None,
         typer.Option("--faults", metavar="FILE", help="Lie to clients as a YAML file says, to test them."),
@@ -83,6 +94,7 @@ def serve(
             f"serve: {host} can be reached from other machines, and there is no key; set SWEEP_KEY, or add --no-key to let "
             "everyone in"
         )
+    kept = _checked_store(store)
     _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
     if cluster:
         idle = {"--workers": workers > 1, "--faults": faults, "--models-from": models_from, "--allow-hub": allow_hub}
@@ -98,6 +110,7 @@ def serve(
                 "most": most,
                 "gpus": gpus,
                 "key_variable": KEY_VARIABLE if key else "",
+                "store": kept.address if kept else "",
                 "allow_private": allow_private,
             },
             key=key,
@@ -125,6 +138,7 @@ def serve(
         preload=models[0],
         fetch_image=outside.fetch,
         post_hook=outside.post,
+        store=kept,
         warehouse=warehouse,
         faults=lies,
     )
@@ -165,6 +179,20 @@ def _serve_cluster(address: str, settings: Mapping[str, object], *, key: str, ho
             asyncio.run(until_interrupted(lambda: complain(said)))
     except EngineError as error:
         raise InputError(str(error)) from error
+
+
+def _checked_store(address: str) -> "Store | None":
+    """Return a storage that can be written, None where none is asked for. Raises InputError."""
+    from runner.server.store import Store, StoreError
+
+    if not address:
+        return None
+    store = Store(address if "://" in address else str(Path(address).resolve()))
+    try:
+        asyncio.run(store.check())
+    except StoreError as error:
+        raise InputError(f"serve: {error}") from error
+    return store
 
 
 def _span(replicas: str) -> tuple[int, int]:

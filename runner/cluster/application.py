@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 from runner.cluster.engines import Era, Recipe, RemoteEngine, replica_class
 from runner.cluster.fleet import Fleet, fleet
 from runner.errors import EngineError, InputError
-from runner.server import App, Outside, Settings, create_app
+from runner.server import App, Outside, Settings, Store, create_app
 from runner.target import recipe_of
 
 FRONT, REPLICAS = "front", "engine"
@@ -82,6 +82,7 @@ class Front:
                 queue_limit=wanted.queue_limit,
                 fetch_image=outside.fetch,
                 post_hook=outside.post,
+                store=Store(wanted.store) if wanted.store else None,
             ),
         )
 

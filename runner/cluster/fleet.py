@@ -21,6 +21,7 @@ class Fleet:
         models: that a replica keeps in memory.
         queue_limit: requests that may wait.
         key_variable: environment variable of the front that holds the key which requests must carry; empty lets everyone in.
+        store: folder or address, reached from the front, that keeps what was made beyond the front; empty keeps nothing.
         allow_private: whether links and webhooks may lead into the front's own network.
     """
 
@@ -34,6 +35,7 @@ class Fleet:
     models: int = 1
     queue_limit: int = 256
     key_variable: str = ""
+    store: str = ""
     allow_private: bool = False
 
     def __post_init__(self) -> None:

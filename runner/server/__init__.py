@@ -5,7 +5,10 @@
     house           the routes that keep house
     openapi         the server's description, made from the schemas
     uploads         pictures that clients upload
+    job             one request on its way through the server
     jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
+    archive         what was made, beyond the process that made it
+    store           a folder or object storage                                            [extra: store]
     tracks          what was accepted under which name of its sender's
     hooks           webhooks are told what became of their requests
     generations     a Request becomes what the engine is asked for
@@ -22,5 +25,6 @@ from runner.server.app import App, create_app, running
 from runner.server.faults import ABORT
 from runner.server.outside import Outside
 from runner.server.service import Settings
+from runner.server.store import Store
 
-__all__ = ["ABORT", "App", "Outside", "Settings", "create_app", "running"]
+__all__ = ["ABORT", "App", "Outside", "Settings", "Store", "create_app", "running"]

@@ -11,6 +11,7 @@ from runner import wire
 from runner.engine import Engine
 from runner.nouns import ENDPOINTS
 from runner.server.answers import Handler, answered
+from runner.server.archive import Archive
 from runner.server.faults import Lying, LyingAnswers
 from runner.server.hooks import Hooks
 from runner.server.house import House
@@ -32,6 +33,7 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
         settings: the key, patience, the queue's length, memory; with faults, `app.state.account` tells what it lied.
     """
     settings = settings or Settings()
+    archive = Archive(settings.store, clock=settings.clock, lifetime=settings.lifetime) if settings.store else None
     desk = Desk(
         engines if isinstance(engines, Sequence) else [engines],
         Rules(
@@ -42,12 +44,13 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
         ),
         clock=settings.clock,
         draw_number=settings.draw_number,
+        archive=archive,
     )
     lying = Lying(settings.faults, settings.clock) if settings.faults else None
     post = lying.telling(settings.post_hook) if lying else settings.post_hook
     hooks = Hooks(post=post, payload=hook_payload, clock=settings.clock)
     desk.finished = lying.finished(hooks.tell) if lying else hooks.tell
-    uploads = Uploads(memory=settings.memory, draw_number=settings.draw_number)
+    uploads = Uploads(memory=settings.memory, draw_number=settings.draw_number, store=settings.store)
     service = Service(desk=desk, uploads=uploads, settings=settings)
     house = House(desk=desk, uploads=uploads, settings=settings)
     app = Starlette(routes=_routes(service, house), lifespan=running)

@@ -14,7 +14,7 @@ import httpx
 
 from runner.pace import Clock
 from runner.server.answers import logger
-from runner.server.jobs import Job
+from runner.server.job import Job
 
 PAUSES = (1.0, 10.0)
 """Seconds between one try and the next."""

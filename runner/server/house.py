@@ -67,7 +67,7 @@ class House:
     async def clear_cache(self, http: Request) -> Response:
         """Forget finished requests, their pictures, and uploads."""
         await self._body(http)
-        forgotten = self.desk.forget_kept(), self.uploads.clear()
+        forgotten = await self.desk.forget_kept(), await self.uploads.clear()
         return _done(message=f"forgotten: {_counted(forgotten[0], 'request')} and {_counted(forgotten[1], 'upload')}")
 
     async def restart_server(self, http: Request) -> Response:
@@ -119,7 +119,8 @@ class House:
             picture = await asyncio.to_thread(_png, wire.decode_image(text))
         except ValueError as error:
             raise bad_request(f"base64_image: not base64 text ({error}); send the file's bytes as base64") from error
-        link = f"{str(http.base_url).rstrip('/')}/images/{self.uploads.keep(picture)}-0.png"
+        number = await self.uploads.keep(picture)
+        link = f"{str(http.base_url).rstrip('/')}/images/{number}-0.png"
         return _done(message="the image is kept until the memory is needed", link=link, output=[link])
 
     async def _body(self, http: Request) -> dict[str, object]:

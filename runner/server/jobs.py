@@ -7,22 +7,24 @@ the head of the queue, up to `MOST_DEATHS` times.
 
 A request whose client went away is made all the same: it can be fetched. Pictures stay in memory up to a number of bytes
 in all, the oldest are forgotten first, and the queue holds a bounded number of requests, so that memory has a bound.
-Nothing is written to disk: what was accepted ends with the process.
+What was accepted ends with the process; what was made outlives it in an archive, where there is one.
 """
 
 import asyncio
 import math
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from runner.engine import Engine
 from runner.errors import EngineError, EngineLost
-from runner.nouns import Concern, Drawn, Generation, Refused, Verdict
+from runner.nouns import Concern, Generation, Refused
 from runner.pace import Clock
 from runner.server.answers import Rejection, bad_request, engine_failed, logger
+from runner.server.archive import Archive
+from runner.server.job import Job, Order
 from runner.server.tracks import Tracks
 
 FIRST_GUESS = 5.0
@@ -33,74 +35,6 @@ MOST_KEPT = 10_000
 
 MOST_DEATHS = 2
 """Engines that may die over one request before it is taken to be what kills them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is known of a request when it is accepted.
-
-    Attributes:
-        generations: its pictures as the engine is asked for them.
-        meta: what the answer says was used.
-        encoded: whether the pictures are to be answered as base64 text.
-        temporary: whether they are forgotten after a day.
-        base: the server's address as the client wrote it, for links.
-        webhook: where the answer is to be sent, or empty.
-        track_id: what that call carries, so that its receiver knows what it is about.
-    """
-
-    generations: tuple[Generation, ...]
-    meta: Mapping[str, object]
-    encoded: bool = False
-    temporary: bool = False
-    base: str = ""
-    webhook: str = ""
-    track_id: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class Job:
-    """One accepted request and what has become of it.
-
-    Attributes:
-        number: the server's name for it.
-        order: what was accepted.
-        samples: how many pictures it has in the end.
-        begun: place of each picture that an engine is at, and the reading of `Clock.elapsed` when it began.
-        drawn: pictures by place, as far as they are made.
-        refused: why there will be none.
-        seconds: the engines' time for all samples.
-        webhook_status: what became of telling its webhook; empty when it has none.
-        deaths: engines that died over it.
-    """
-
-    number: int
-    order: Order
-    samples: int
-    begun: dict[int, float] = field(default_factory=dict)
-    drawn: dict[int, Drawn] = field(default_factory=dict)
-    refused: Refused | None = None
-    seconds: float = 0.0
-    webhook_status: str = ""
-    deaths: int = 0
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def pictures(self) -> tuple[bytes, ...]:
-        """Return the PNG files in the order of the samples; empty until the last is made, and when there will be none."""
-        made = self.done.is_set() and self.refused is None
-        return tuple(self.drawn[place].png for place in range(self.samples)) if made else ()
-
-    @property
-    def unsafe(self) -> bool | None:
-        """Return whether a picture was hidden by the safety checker; None when nothing looked."""
-        verdicts = {drawn.verdict for drawn in self.drawn.values()}
-        return None if verdicts <= {Verdict.UNCHECKED} else Verdict.UNSAFE in verdicts
-
-    @property
-    def waits(self) -> bool:
-        """Whether no engine has begun with it."""
-        return not (self.begun or self.drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +58,13 @@ class Desk:
     """Takes requests in, has them made in order, and hands out what was made. It belongs to one event loop."""
 
     def __init__(
-        self, engines: Sequence[Engine], rules: Rules, *, clock: Clock, draw_number: Callable[[], int]
+        self,
+        engines: Sequence[Engine],
+        rules: Rules,
+        *,
+        clock: Clock,
+        draw_number: Callable[[], int],
+        archive: Archive | None = None,
     ) -> None:
         """Take engines that nobody else uses, all with the same models.
 
@@ -133,6 +73,7 @@ class Desk:
             rules: how much is taken in, and how long what was made is kept.
             clock: time.
             draw_number: names a request; never the same name twice, in a later process neither.
+            archive: keeps what was made beyond this process and its memory.
         """
         self.engines = tuple(engines)
         self.finished: Callable[[Job], None] = _nothing
@@ -140,6 +81,8 @@ class Desk:
         self._rules = rules
         self._clock = clock
         self._draw_number = draw_number
+        self._archive = archive
+        self._keeping: set[asyncio.Task[None]] = set()
         self._unfinished: OrderedDict[int, Job] = OrderedDict()
         self._kept: OrderedDict[int, Job] = OrderedDict()
         self._queue: deque[tuple[Job, int]] = deque()
@@ -177,6 +120,7 @@ class Desk:
             self._arrived = None
             arrived.set()
             await asyncio.wait(workers)
+            await asyncio.gather(*self._keeping)
             await self.unload()
             for thread in self._threads:
                 thread.shutdown()
@@ -217,17 +161,29 @@ class Desk:
         self._forget_expired()
         return self._unfinished.get(number) or self._kept.get(number)
 
+    async def recall(self, number: int) -> Job | None:
+        """Return a request by its number as `find` does, from the archive where this process has it no more."""
+        job = self.find(number)
+        return job if job or not self._archive else await self._archive.find(number)
+
+    async def trace(self, track_id: str) -> int | None:
+        """Return the number of a request by its sender's name for it; None when it is not known."""
+        number = self.tracks.find(track_id)
+        return number if number is not None or not self._archive else await self._archive.find_track(track_id)
+
     def clear(self) -> int:
         """Refuse what waits, and return how many requests that were; what is being made is finished."""
         waiting = [job for job in self._unfinished.values() if job.waits]
         self._refuse(waiting, "the queue was cleared before this request was made; send it again if it is still wanted")
         return len(waiting)
 
-    def forget_kept(self) -> int:
+    async def forget_kept(self) -> int:
         """Forget finished requests and their pictures, and return how many; their links lead nowhere from now on."""
         kept = list(self._kept)
         for number in kept:
             self._forget(number)
+            if self._archive:
+                await self._archive.forget(number)
         return len(kept)
 
     def eta(self, job: Job) -> float:
@@ -240,7 +196,7 @@ class Desk:
             if other is job:
                 break
         own = [self._left(job, place) for place in range(job.samples) if place not in job.drawn]
-        return round(max(ahead / len(self.engines), *own), 1)
+        return round(max([ahead / len(self.engines), *own]), 1)
 
     async def load(self, model_id: str) -> None:
         """Have every engine bring a model into memory, once it has finished what it is at.
@@ -303,7 +259,21 @@ class Desk:
         job.seconds += self._clock.elapsed() - began
         if not job.done.is_set() and (refused or len(job.drawn) == job.samples):
             job.refused = refused
-            self._finish(job)
+            if self._archive and not refused:
+                self._behind(self._keep(job, self._archive))
+            else:
+                self._finish(job)
+
+    def _behind(self, work: Coroutine[None, None, None]) -> None:
+        """Have the archive work while the engines go on."""
+        task = asyncio.create_task(work)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _keep(self, job: Job, archive: Archive) -> None:
+        """Keep what was made, and answer then: who was told of a picture finds it in a later process too."""
+        await archive.keep(job)
+        self._finish(job)
 
     def _lost(self, job: Job, place: int, error: EngineLost) -> Refused | None:
         """Put a picture whose engine died back to the head of the queue, or return why not."""
@@ -351,6 +321,8 @@ class Desk:
             _, number = self._temporary.popleft()
             if number in self._kept:
                 self._forget(number)
+            if self._archive:
+                self._behind(self._archive.forget(number))
 
     def _forget(self, number: int) -> None:
         self._held -= _size(self._kept.pop(number))

@@ -22,10 +22,12 @@ from runner.server.answers import Handler, Rejection, bad_request, spoken
 from runner.server.faults import Faults
 from runner.server.generations import SEEDS, generations, not_applied
 from runner.server.hooks import Post
-from runner.server.jobs import Desk, Job, Order
+from runner.server.job import Job, Order
+from runner.server.jobs import Desk
 from runner.server.openapi import description
 from runner.server.outside import Outside
 from runner.server.reading import read_body, read_image
+from runner.server.store import Store
 from runner.server.uploads import Uploads
 
 OUTSIDE = Outside()
@@ -60,6 +62,7 @@ class Settings:
             for it: it is neither guessable nor ever the same twice.
         fetch_image: returns the bytes behind a link in a request, or raises DownloadError.
         post_hook: sends a webhook's JSON and returns the HTTP status.
+        store: where pictures and uploads are kept beyond the process and its memory; None keeps them in memory alone.
         warehouse: where load_model, load_vae and delete_model work; None refuses them.
         faults: how the server lies to its clients; None for the truth.
     """
@@ -75,6 +78,7 @@ class Settings:
     draw_number: Callable[[], int] = any_number
     fetch_image: Callable[[str], Awaitable[bytes]] = OUTSIDE.fetch
     post_hook: Post = OUTSIDE.post
+    store: Store | None = None
     warehouse: Warehouse | None = None
     faults: Faults | None = None
 
@@ -113,7 +117,7 @@ class Service:
         said = str(http.path_params.get("request_id") or body.get("request_id") or "")
         if not said:
             raise bad_request("request_id is required")
-        job = self.desk.find(int(said)) if said.isascii() and said.isdigit() and len(said) < 19 else None
+        job = await self.desk.recall(int(said)) if said.isascii() and said.isdigit() and len(said) < 19 else None
         if job is None:
             message = f"request_id: no request {said[:32]!r} is known here; it was never made, or is forgotten by now"
             raise Rejection(Refused(concern=Concern.CELL, message=message, status=404))
@@ -127,13 +131,13 @@ class Service:
             raise bad_request(f"track_id is required: a text of at most {LONGEST_TRACK_ID} characters")
         if withdraw not in ("yes", "no"):
             raise bad_request("withdraw must be yes or no")
-        number = self.desk.tracks.find(track_id)
+        number = await self.desk.trace(track_id)
         if number is None:
             if withdraw == "yes":
                 self.desk.tracks.withdraw(track_id)
             withdrawn, reach = self.desk.tracks.is_withdrawn(track_id), round(self.desk.tracks.reach, 3)
             return spoken(wire.never_accepted(track_id, remembers=reach, withdrawn=withdrawn), 404)
-        job = self.desk.find(number)
+        job = await self.desk.recall(number)
         if job is None:
             return spoken(wire.forgotten(track_id, number), 410)
         payload, status = self._said(job, _base(http), word="failed")
@@ -143,7 +147,8 @@ class Service:
         """Answer a link: the picture, 404 as long as there is none, 410 when there never will be one."""
         found = OWN_LINK.fullmatch(f"/images/{http.path_params['name']}.png")
         number, place = (int(found["number"]), int(found["place"])) if found else (-1, 0)
-        job, picture = self.desk.find(number), self._picture(number, place)
+        job = await self.desk.recall(number)
+        picture = await self._picture(job, number, place)
         if picture is not None:
             return Response(picture, media_type="image/png", headers={"X-Content-Type-Options": "nosniff"})
         if job is None or place >= job.samples or job.refused:
@@ -192,18 +197,18 @@ class Service:
             if not link.startswith(f"{base}/images/"):
                 return await self.settings.fetch_image(link)
             found = OWN_LINK.fullmatch(link.removeprefix(base))
-            picture = self._picture(int(found["number"]), int(found["place"])) if found else None
+            number, place = (int(found["number"]), int(found["place"])) if found else (-1, 0)
+            picture = await self._picture(await self.desk.recall(number), number, place)
             if picture is None:
                 raise DownloadError(f"{link[:200]}: no such image is here, or it is forgotten")
             return picture
 
         return fetch
 
-    def _picture(self, number: int, place: int) -> bytes | None:
-        """Return a picture that was made here, or uploaded."""
-        job = self.desk.find(number)
+    async def _picture(self, job: Job | None, number: int, place: int) -> bytes | None:
+        """Return a picture that a request made, or, where no request has the number, that was uploaded."""
         if job is None:
-            return self.uploads.find(number) if place == 0 else None
+            return await self.uploads.find(number) if place == 0 else None
         return job.pictures[place] if place < len(job.pictures) else None
 
     async def _wait(self, job: Job) -> None:

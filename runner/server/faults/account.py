@@ -10,7 +10,7 @@ from collections import Counter
 from runner import canon
 from runner.nouns import Request
 from runner.server.faults.kinds import Faults
-from runner.server.jobs import Job
+from runner.server.job import Job
 
 UNCOUNTED = ("track_id", "webhook")
 """Parameters that say nothing about the picture."""

@@ -29,7 +29,7 @@ from runner.server.faults.kinds import (
 )
 from runner.server.faults.lies import Answer, Payload
 from runner.server.hooks import Post
-from runner.server.jobs import Job
+from runner.server.job import Job
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
