@@ -144,6 +144,31 @@ def test_an_answer_that_never_ends_is_given_up_in_its_time() -> None:
     assert reply.message.endswith("within 0.2 s; it may have been made")
 
 
+# --- another request's answer -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [SUCCESS, {"status": "failed", "message": "no LoRA 'x'"}], ids=["made", "failed"])
+def test_the_end_of_another_request_is_not_taken_for_the_one_that_was_fetched(end: dict[str, object]) -> None:
+    wrong = end | {"id": 13}
+
+    assert wait(Script(wrong, wrong, SUCCESS), Queued(remote_id="12"), Time()) == READY
+
+    with pytest.raises(WithheldError) as caught:
+        wait(Script(wrong), Queued(remote_id="12"), Time(), seconds=5.0)
+    assert str(caught.value) == (
+        "accepted as 12, and not given out now: the target answers with request 13 when asked for 12; "
+        "the next run asks for it again"
+    )
+
+
+@pytest.mark.parametrize("name", [{"id": 12.0}, {"id": "12"}, {"id": None}, {"id": ""}])
+def test_an_answer_to_a_fetch_may_spell_the_name_in_any_way_or_leave_it_out(name: dict[str, object]) -> None:
+    reply = wait(Script(SUCCESS | name), Queued(remote_id="12"), Time())
+
+    assert isinstance(reply, Ready)
+    assert reply.outputs == READY.outputs
+
+
 # --- links that were promised -------------------------------------------------------------------------------------
 
 

@@ -17,10 +17,14 @@ EMPTY_ANSWERS = 3
 
 
 async def fetch(talk: Talk, queued: Queued) -> tuple[Reply, bool]:
-    """Return what a fetch says, and whether that is the request's own end."""
+    """Return what a fetch says, and whether that is the request's own end. The end of another one says nothing."""
     fields = {"request_id": queued.remote_id, "key": talk.key}
     answer = await talk.ask([(path, fields) for path in _paths(talk, queued)])
-    return talk.judge(answer), isinstance(answer, Heard) and wire.settled(answer.payload)
+    if not (isinstance(answer, Heard) and wire.settled(answer.payload)):
+        return talk.judge(answer), False
+    if other := wire.other(answer.payload, queued.remote_id):
+        return Unknown(message=f"the target answers with request {other} when asked for {queued.remote_id}"), False
+    return talk.judge(answer), True
 
 
 async def wait(

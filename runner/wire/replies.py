@@ -100,6 +100,12 @@ def is_about(payload: Mapping[str, object], remote_id: str) -> bool:
     return _identifier(payload) == remote_id
 
 
+def other(payload: object, remote_id: str) -> str:
+    """Return the name in an answer if it is another than the server gave the request; empty where it names none."""
+    said = _identifier(payload) if isinstance(payload, Mapping) else ""
+    return "" if said == remote_id else said
+
+
 def accepted(payload: object) -> bool:
     """Return whether an answer speaks the contract's language at all."""
     return _word(payload) in ("success", "processing", *_REFUSING)
