@@ -1,6 +1,7 @@
 """What an earlier start left open is closed, and what ended without its pictures is asked for once more."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runner.execute import FIRST_LOOK, Cause, Event, Step, Stop, ask_again, fetch_again, settle
+from runner import wire
+from runner.execute import FIRST_LOOK, Bench, Cause, Event, Step, Stop, ask_again, fetch_again, settle
 from runner.execute.settling import KEPT_OPEN, SHORTEST_PATIENCE
 from runner.nouns import Execution, Failed, Queued, Spent, State, Unknown
 
@@ -82,6 +84,78 @@ def test_a_stop_while_unknown_outcomes_are_asked_about_once_more_ends_that_at_on
             return len(tools.ledger.open_attempts())
 
     assert (asyncio.run(asked()), server.fetches) == (1, 2)
+
+
+class Asked(Server):
+    """Says what became of requests that it is asked about, by their `track_id`, and that it is still making the others."""
+
+    known: Mapping[str, dict[str, object]] = {}
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/api/{route:path}", self.say, methods=["POST"])])
+
+    async def say(self, asked: HttpRequest) -> Response:
+        self.fetches += 1
+        said = await asked.json()
+        if asked.url.path.endswith(wire.FIND):
+            answer = self.known.get(said["track_id"])
+            return JSONResponse({"track_id": said["track_id"], **answer} if answer else {"detail": "Not Found"})
+        return processing({"seed": said["request_id"]})
+
+
+def lost(tools: Bench, number: int, *, begun: float, track_id: str = "", remote_id: str = "") -> None:
+    attempt = tools.ledger.begin(cell(number), now=begun, track_id=track_id)
+    if remote_id:
+        tools.ledger.accept(attempt, Queued(remote_id=remote_id))
+    tools.ledger.finish(attempt, Unknown(message="lost"), now=begun)
+
+
+def test_unknown_requests_that_are_still_being_made_hold_up_a_start_for_one_first_look_and_stay_open(
+    tmp_path: Path,
+) -> None:
+    time, server = Time(), Asked([])
+    server.known = {f"track-{number}": {"status": "processing", "id": number} for number in range(5)}
+
+    async def asked() -> list[tuple[str, float]]:
+        async with bench(server, tmp_path, time=time) as tools:
+            for number in range(5):
+                lost(tools, number, begun=900.0 + number, track_id=f"track-{number}")
+            await ask_again(tools.ledger.unanswered(), tools, Stop())
+            left = tools.ledger.open_attempts()
+            return [(attempt.queued.remote_id, attempt.begun) for attempt in left if attempt.queued]
+
+    found = asyncio.run(asked())
+    assert found == [("4", 904.0), ("3", 903.0), ("2", 902.0), ("1", 901.0), ("0", 900.0)], "as old as when it was sent"
+    assert time.seconds - 1000 < FIRST_LOOK + 8
+
+
+def test_a_request_that_seems_to_be_sent_in_the_future_does_not_keep_earlier_ones_from_being_asked_about(
+    tmp_path: Path,
+) -> None:
+    server = Asked([])
+    server.known = {"early": {"status": "failed", "message": "no LoRA 'x'", "id": 1}}
+
+    async def asked() -> dict[str, State]:
+        async with bench(server, tmp_path) as tools:
+            lost(tools, 1, begun=999.0, track_id="early")
+            lost(tools, 2, begun=5000.0, track_id="late")
+            await ask_again(tools.ledger.unanswered(), tools, Stop())
+            return {digest: standing.state for digest, standing in tools.ledger.standings().items()}
+
+    assert asyncio.run(asked()) == {cell(1).digest: State.REFUSED, cell(2).digest: State.UNKNOWN}
+
+
+def test_an_unknown_request_with_the_servers_name_alone_is_fetched_before_it_is_bought_again(tmp_path: Path) -> None:
+    server = Server([success])
+
+    async def asked() -> tuple[State, Spent]:
+        async with bench(server, tmp_path) as tools:
+            lost(tools, 5, begun=900.0, remote_id="5")
+            await ask_again(tools.ledger.unanswered(), tools, Stop())
+            return tools.ledger.standing(cell(5).digest).state, tools.ledger.spent()
+
+    assert asyncio.run(asked()) == (State.MADE, Spent(requests=1, images=1))
+    assert (len(server.posts), server.fetches) == (0, 1)
 
 
 def test_what_cannot_be_asked_about_now_stays_open_and_is_not_unknown(tmp_path: Path) -> None:

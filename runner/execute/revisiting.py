@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from runner.client import WithheldError
 from runner.execute.bench import Bench
 from runner.execute.bill import asked_for, paid_for
-from runner.execute.delivering import bring, ended, follow, note
-from runner.execute.settling import age_of, each, patience_for
+from runner.execute.delivering import bring, follow
+from runner.execute.settling import FIRST_LOOK, each
 from runner.execute.stop import Stop
 from runner.execute.writers import Writers, writers
 from runner.ledger import OpenAttempt
@@ -20,12 +20,16 @@ from runner.nouns import Cell, Made, Outcome, Queued, Ready, Reply, Unknown
 async def ask_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop) -> None:
     """Ask once more about requests that ended as unknown; what the target knows by now is a new attempt beside the old.
 
-    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one. A stop ends it at once.
+    The latest comes first: what a target cannot tell of that, it cannot tell of an earlier one. What it is still making
+    after a first look at all of them stays open, for `settle`. A stop ends it at once.
     """
+    until = bench.clock.elapsed() + FIRST_LOOK
 
     async def ask(in_turn: Sequence[OpenAttempt]) -> None:
         for attempt in in_turn:
-            if stop or not await _asked_again(attempt, bench, both):
+            if attempt.queued is None and attempt.begun > bench.clock.now():
+                continue  # a clock that was set back says nothing about how long ago it was
+            if stop or not await _asked_again(attempt, bench, both, until):
                 return
 
     latest_first = sorted(attempts, key=lambda attempt: attempt.begun, reverse=True)
@@ -57,27 +61,27 @@ async def fetch_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop)
                 f"accepted as {reply.remote_id}, and still being made; the next retry asks for it again"
             )
         elif isinstance(reply, Ready) and isinstance(made := await bring(reply, bench, both.shelver), Made):
-            number = await _begun(attempt, bench, both)
-            await note(reply, number, both.record)
-            await _conclude(number, attempt, made, bench, both)
+            await _conclude(await _begun(attempt, both), attempt, made, bench, both)
 
     async with writers(bench) as both:
         await each(attempts, fetch, stop)
     return kept
 
 
-async def _asked_again(attempt: OpenAttempt, bench: Bench, both: Writers) -> bool:
+async def _asked_again(attempt: OpenAttempt, bench: Bench, both: Writers, until: float) -> bool:
     """Ask about one request; return whether the target can tell at all."""
     try:
         reply = await _by_now(attempt, bench)
         known_already = isinstance(reply, Unknown) or (attempt.queued is not None and isinstance(reply, Queued))
         if reply is None or known_already:
             return reply is not None
-        number = await _begun(attempt, bench, both)
-        last = await follow(reply, number, bench, both.record, patience=patience_for(age_of(attempt, bench)))
+        number = await _begun(attempt, both)
+        left = max(0.0, until - bench.clock.elapsed())
+        last = await follow(reply, number, bench, both.record, patience=left)
     except WithheldError:  # an attempt that is open now stays so for the next start
         return False
-    await _conclude(number, attempt, await bring(ended(last), bench, both.shelver), bench, both)
+    if not isinstance(last, Queued):
+        await _conclude(number, attempt, await bring(last, bench, both.shelver), bench, both)
     return True
 
 
@@ -85,13 +89,16 @@ async def _by_now(attempt: OpenAttempt, bench: Bench) -> Reply | None:
     """Return what the target says of a request by now, None where it cannot tell."""
     if attempt.queued is not None:
         return await bench.client.wait(attempt.queued, deadline=bench.clock.elapsed())
-    age = bench.clock.now() - attempt.begun
-    return await bench.client.find(attempt.track_id, age=age) if age >= 0 else None
+    return await bench.client.find(attempt.track_id, age=bench.clock.now() - attempt.begun)
 
 
-async def _begun(attempt: OpenAttempt, bench: Bench, both: Writers) -> int:
+async def _begun(attempt: OpenAttempt, both: Writers) -> int:
+    """Record the new attempt, under the names and the time of its one sending: by those a target is asked about it."""
     cell = Cell(digest=attempt.cell, coordinates={}, request=attempt.request)
-    return await both.record.begin(cell, now=bench.clock.now(), track_id=attempt.track_id)
+    number = await both.record.begin(cell, now=attempt.begun, track_id=attempt.track_id)
+    if attempt.queued is not None:
+        await both.record.accept(number, attempt.queued)
+    return number
 
 
 async def _conclude(number: int, attempt: OpenAttempt, outcome: Outcome, bench: Bench, both: Writers) -> None:

@@ -73,7 +73,7 @@ pending and certainly made nothing. One without its pictures that was asked for 
 request."""
 
 UNANSWERED = """
-a.state = 'unknown' AND a.track_id != '' AND NOT EXISTS (
+a.state = 'unknown' AND (a.track_id != '' OR a.remote_id IS NOT NULL) AND NOT EXISTS (
     SELECT 1 FROM attempts b WHERE b.cell = a.cell AND (b.id > a.id OR b.state = 'made')
 )
 """
