@@ -1,9 +1,11 @@
 """Never lose, never pay twice: what workers do with each kind of answer, and what a crash leaves behind."""
 
 import asyncio
+import errno
 import random
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,13 +31,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
 from runner.client import Client
-from runner.errors import RunFolderError
+from runner.errors import ImageError, RunFolderError
 from runner.execute import Bench, Cause, Event, Step, Stop, execute
 from runner.execute.grace import AFTER_STOP
 from runner.execute.sweeping import DELIVERING, WISH_SECONDS
 from runner.ledger import Ledger
-from runner.nouns import Execution, Limits, Spent, State, Wish
+from runner.nouns import Execution, Limits, Picture, Spent, State, Wish
 from runner.pace import Budget
+from runner.vault import Vault
 
 
 def test_an_immediate_answer_and_a_queued_one_both_end_as_images_in_the_vault(tmp_path: Path) -> None:
@@ -275,6 +278,70 @@ def test_what_is_still_being_made_after_an_hour_is_unknown(tmp_path: Path) -> No
     assert reason == "accepted as 1, and not ready when the time to wait was over"
 
 
+def test_the_minutes_after_a_stop_are_counted_from_the_stop_and_not_from_a_later_answer(tmp_path: Path) -> None:
+    time, stop = Time(), Stop()
+
+    class Late(Server):
+        async def generate(self, asked: HttpRequest) -> Response:
+            stop.because(Cause.USER, "interrupted")
+            time.seconds += 200  # the answer takes that long
+            return processing(await asked.json())
+
+        async def fetch(self, asked: HttpRequest) -> Response:
+            return processing({"seed": (await asked.json())["request_id"]})
+
+    async def sweeping() -> int:
+        async with bench(Late([]), tmp_path, time=time) as tools:
+            await execute([cell(1)], tools, Execution(), stop)
+            return len(tools.ledger.open_attempts())
+
+    assert asyncio.run(sweeping()) == 1
+    assert AFTER_STOP <= time.seconds - 1000 < AFTER_STOP + 200
+
+
+class UntilThen(Server):
+    """Accepts everything, and has made it at some moment."""
+
+    time: Time
+    ready = float("inf")
+
+    async def fetch(self, asked: HttpRequest) -> Response:
+        if self.time.seconds >= self.ready:
+            return await super().fetch(asked)
+        return processing({"seed": (await asked.json())["request_id"]})
+
+
+@pytest.mark.parametrize(
+    ("cells", "ready", "states", "reason"),
+    [
+        (3, float("inf"), [State.PENDING], "stopped by the limit of 60 s of wall-clock time"),
+        (1, float("inf"), [State.PENDING], "stopped by the limit of 60 s of wall-clock time"),
+        (3, 1070.0, [State.MADE], "stopped by the limit of 60 s of wall-clock time"),
+        (1, 1070.0, [State.MADE], ""),
+    ],
+)
+def test_wall_clock_time_strikes_while_all_that_is_allowed_is_in_flight(
+    tmp_path: Path, cells: int, ready: float, states: list[State], reason: str
+) -> None:
+    server, time, stop = UntilThen([processing]), Time(), Stop()
+    server.time, server.ready = time, ready
+
+    async def sleep(seconds: float) -> None:
+        """What the client waits between two fetches is what makes time pass."""
+        over = time.seconds + seconds
+        while time.seconds < over:  # noqa: ASYNC110  # this clock moves without an event
+            await asyncio.sleep(0)
+
+    async def sweeping() -> list[State]:
+        async with bench(server, tmp_path, limits=Limits(wall=60), time=time) as tools:
+            listening = replace(tools, wish=Wish, clock=replace(tools.clock, sleep=sleep))
+            await execute([cell(number) for number in range(cells)], listening, Execution(concurrency=1), stop)
+            return [standing.state for standing in tools.ledger.standings().values()]
+
+    assert (asyncio.run(sweeping()), stop.reason) == (states, reason)
+    assert time.seconds < 1060 + 2 * AFTER_STOP
+
+
 def test_from_a_server_in_this_process_no_more_is_on_its_way_than_may_be_in_flight(tmp_path: Path) -> None:
     """What a crash interrupts there is made again."""
     most, under_way = 0, 0
@@ -485,6 +552,42 @@ def test_a_disk_that_is_full_ends_the_run_in_words_and_leaves_what_was_sent_to_t
             return [attempt.id for attempt in tools.ledger.open_attempts()]
 
     assert len(asyncio.run(sweeping())) <= 4 + 4 + DELIVERING
+
+
+def test_what_is_in_flight_when_the_disk_is_full_is_answered_and_known_by_its_name_and_not_cut_off(
+    tmp_path: Path,
+) -> None:
+    full = asyncio.Event()
+
+    class FullDisk(Vault):
+        def put_all(self, images: Iterable[bytes]) -> list[Picture | ImageError]:
+            loops[0].call_soon_threadsafe(full.set)
+            raise OSError(errno.ENOSPC, f"No space left on device for {len(list(images))}")
+
+    class Slower(Server):
+        async def generate(self, asked: HttpRequest) -> Response:
+            body = await asked.json()
+            self.posts.append(body)
+            if body["seed"] == 1:
+                return success(body)
+            await full.wait()
+            for _ in range(100):  # while the others learn of it
+                await asyncio.sleep(0)
+            return processing(body)
+
+    async def sweeping() -> list[str | None]:
+        loops.append(asyncio.get_running_loop())
+        async with bench(server, tmp_path) as tools:
+            broken = replace(tools, vault=FullDisk(tmp_path))
+            with pytest.raises(OSError, match="No space left"):
+                await execute([cell(number) for number in range(1, 9)], broken, Execution(concurrency=3), Stop())
+            return [attempt.queued and attempt.queued.remote_id for attempt in tools.ledger.open_attempts()]
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    server = Slower([])
+    names = asyncio.run(sweeping())
+    assert sorted(map(str, names)) == sorted(str(post["seed"]) for post in server.posts)
+    assert (len(server.posts) < 8, server.fetches) == (True, 0), "nothing else is sent, and nothing is waited for"
 
 
 def test_a_clock_on_the_wall_that_jumps_changes_nothing_but_the_record(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from math import inf
 from typing import Any, TypeVar
 
 from runner.execute.stop import Stop
@@ -18,24 +19,33 @@ Found = TypeVar("Found")
 
 
 class Grace:
-    """Waits for what is in flight: as long as it takes, or for so many seconds after a stop."""
+    """Waits for what is in flight: as long as it takes, for so many seconds after a stop, or no longer at all."""
 
     def __init__(self, stop: Stop, clock: Clock, seconds: float = AFTER_STOP) -> None:
-        self._stop = stop
         self._clock = clock
         self._seconds = seconds
+        self._until = inf
         self._waiting: set[asyncio.Future[Any]] = set()
         self._needed = asyncio.Event()
         self._over = False
-        stop.tell(self._begin)
+        stop.tell(self.begin)
 
-    async def watch(self) -> None:
-        """Leave what is still waited for once the time after a stop is over; ends when cancelled."""
-        await self._needed.wait()
-        await self._clock.sleep(self._seconds)
+    def begin(self) -> None:
+        """Wait for so many seconds more, counted from the first time that this is said."""
+        self._until = min(self._until, self._clock.elapsed() + self._seconds)
+        self._need()
+
+    def leave(self) -> None:
+        """Wait for nothing any more."""
         self._over = True
         for waiting in self._waiting:
             waiting.cancel()
+
+    async def watch(self) -> None:
+        """Leave what is still waited for once its time is over; ends when cancelled."""
+        await self._needed.wait()
+        await self._clock.sleep(max(0.0, self._until - self._clock.elapsed()))
+        self.leave()
 
     async def wait(self, coming: Awaitable[Found]) -> Found | None:
         """Return what is waited for, or None when it was left."""
@@ -43,7 +53,7 @@ class Grace:
         if self._over:
             task.cancel()
         self._waiting.add(task)
-        self._begin()
+        self._need()
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
@@ -54,6 +64,6 @@ class Grace:
             self._waiting.discard(task)
         return None if task.cancelled() else task.result()
 
-    def _begin(self) -> None:
-        if self._stop and self._waiting:
+    def _need(self) -> None:
+        if self._waiting and self._until < inf:
             self._needed.set()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from math import inf
 
 from runner.client import WithheldError
+from runner.errors import RunFolderError
 from runner.execute.asking import send
 from runner.execute.bench import Bench, Event, Step
 from runner.execute.bill import asked_for, paid_for
@@ -25,7 +26,7 @@ DELIVERING = 16
 none: there, what a crash interrupts is made again."""
 
 WISH_SECONDS = 1.0
-"""Between two looks at what the user asks of a run under way."""
+"""Between two looks at what the user asks of a run under way, and at the clock on the wall."""
 
 
 async def execute(cells: Iterable[Cell], bench: Bench, execution: Execution, stop: Stop) -> None:
@@ -40,7 +41,8 @@ async def execute(cells: Iterable[Cell], bench: Bench, execution: Execution, sto
         stop: why no more is sent; from outside, or found here.
 
     Raises:
-        OSError: the disk is full, the folder is read-only; attempts in flight stay open, the next run settles them.
+        OSError, RunFolderError: the disk is full, the folder is read-only. What was in flight is answered by then, its name
+            at the target recorded where that was possible; it stays open, and the next run settles it.
     """
     try:
         async with writers(bench) as both:
@@ -68,6 +70,7 @@ class _Sweep:
         self.work = Work(cells, most_waiting=2 * execution.concurrency + DELIVERING)
         self.tasks = 0
         self.failed_in_a_row = 0
+        self.failure: Exception | None = None
         self.bell = asyncio.Event()
 
     async def run(self) -> None:
@@ -79,12 +82,14 @@ class _Sweep:
                 await self.dispatch(attempts)
             for task in beside:
                 task.cancel()
+        if self.failure:
+            raise self.failure
 
     # --- sending ------------------------------------------------------------------------------------------------
 
     async def dispatch(self, attempts: asyncio.TaskGroup) -> None:
         """Start an attempt whenever there is one to make and room for it."""
-        while not self.stop:
+        while not (self.stop or self.failure):
             if self.work.over and not self.tasks:
                 return
             wait = self.wait()
@@ -112,8 +117,7 @@ class _Sweep:
             return
         left = self.bench.budget.left(self.elapsed())
         await self.sleep(min(seconds, max(0.0, left)))
-        if left <= seconds and self.bench.budget.left(self.elapsed()) <= 0:
-            self.reserve(1)
+        self.strike()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, unless the bell rings first."""
@@ -125,13 +129,15 @@ class _Sweep:
                 wait.cancel()
 
     def reserved(self, tried: Try) -> bool:
-        return self.reserve(asked_for(tried.cell.request))
-
-    def reserve(self, images: int) -> bool:
-        limit = self.bench.budget.reserve(images, elapsed=self.elapsed())
+        limit = self.bench.budget.reserve(asked_for(tried.cell.request), elapsed=self.elapsed())
         if limit:
             self.stop.because(Cause.LIMIT, f"stopped by {limit}")
         return limit is None
+
+    def strike(self) -> None:
+        """Stop where the limit of wall-clock time has struck."""
+        if limit := self.bench.budget.over(self.elapsed()):
+            self.stop.because(Cause.LIMIT, f"stopped by {limit}")
 
     def over(self, _: "asyncio.Task[None]") -> None:
         self.tasks -= 1
@@ -140,6 +146,14 @@ class _Sweep:
     # --- one attempt --------------------------------------------------------------------------------------------
 
     async def attempt(self, tried: Try) -> None:
+        """Make an attempt. Where the folder takes no more nothing else is sent, and the others learn their names yet."""
+        try:
+            await self.make(tried)
+        except (OSError, RunFolderError) as error:
+            self.failure = self.failure or error
+            self.grace.leave()
+
+    async def make(self, tried: Try) -> None:
         """Send a cell once and see it through; what may succeed later is tried again."""
         cell, bench = tried.cell, self.bench
         track_id = "" if cell.request.parameters.get("track_id") else bench.draw()
@@ -154,6 +168,7 @@ class _Sweep:
             self.throttle.leave()
             self.bell.set()
         if answered is None:
+            self.strike()
             self.show(Step.LEFT, cell)
             return
         outcome = await bring(answered, bench, self.shelver)
@@ -232,9 +247,13 @@ class _Sweep:
     # --- telling ------------------------------------------------------------------------------------------------
 
     async def listen(self) -> None:
-        """Do what the user asks of a run that is under way."""
+        """Do what the user asks of a run that is under way, and what the clock on the wall does."""
         while self.bench.wish is not None:
             await self.bench.clock.sleep(WISH_SECONDS)
+            if not self.work.over:
+                self.strike()
+            elif self.bench.budget.over(self.elapsed()):
+                self.grace.begin()  # all is sent: only what is left open then was stopped
             wish = self.bench.wish()
             if wish.rate is not None:
                 self.arrivals.keep(wish.rate)

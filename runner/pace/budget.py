@@ -71,8 +71,8 @@ class Budget:
         A limit is reached, not passed: the tenth image of ten is made. The clock's limit is passed once it strikes.
         """
         limits, price = self._limits, self._price
-        if limits.wall is not None and elapsed - self._started >= limits.wall:
-            return f"the limit of {limits.wall:g} s of wall-clock time"
+        if limit := self.over(elapsed):
+            return limit
         if limits.requests is not None and self.requests + 1 > limits.requests:
             return _limit(limits.requests, "request")
         if self._more is not None and self.sent + 1 > self._more:
@@ -93,6 +93,10 @@ class Budget:
         """Count a request that was reserved, and never left this machine, as none."""
         self.requests -= 1
         self.images -= images
+
+    def over(self, elapsed: float) -> str | None:
+        """Return the limit of wall-clock time once it has struck."""
+        return f"the limit of {self._limits.wall:g} s of wall-clock time" if self.left(elapsed) <= 0 else None
 
     def left(self, elapsed: float) -> float:
         """Return the seconds until the limit of wall-clock time strikes; infinite without one."""
