@@ -19,7 +19,7 @@ from runner.client import Mailbox
 from runner.engine import Engine
 from runner.execute import Cause, Event, Step
 from runner.folder import RunFolder
-from runner.nouns import Queued, Spent, State
+from runner.nouns import Limits, Queued, Spent, State
 from runner.pace import Clock
 from runner.plan import Plan
 from runner.receiver import webhook_at
@@ -327,27 +327,58 @@ def test_what_was_made_and_is_gone_by_now_is_bought_again_by_a_retry_alone(tmp_p
     assert (running_again, sent, counts["made"]) == (0, 2, 2)
 
 
+QUICK = replace(HASTY, elapsed=lambda: 100 * time.monotonic())
+"""A first look is over after a fifth of a second, and a minute after six tenths."""
+
+
+async def accepted(stage: Stage, plan: Plan) -> str:
+    """Leave the run folder as a process does that was killed once its first request was accepted; return that cell."""
+    folder, first = RunFolder(stage.folder / "run"), next(iter(plan.cells()))
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{stage.url}/text2img", json=dict(first.request.parameters))
+    with folder.writing() as ledger:
+        ledger.accept(ledger.begin(first, now=time.time()), Queued(remote_id=str(answer.json()["id"])))
+        folder.freeze(plan, {})
+    return first.digest
+
+
+def test_what_the_target_kept_back_at_the_start_is_asked_for_again_when_all_else_is_sent(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        await accepted(stage, plan := stage.plan(cells=4))
+        done = await stage.sweep(plan, clock=QUICK)
+        return done.counts["made"], done.sent, done.stop.reason, stage.account["requests_made"]
+
+    no = "{kind: refuse, status: 402, message: not enough credits, route: fetch, first: 1}"
+    faults = f"faults: [{{kind: processing, seconds: 0.3, first: 1}}, {no}]"
+    assert play(tmp_path, faults, scene) == (4, 3, "", 4)
+
+
+def test_a_limit_of_wall_clock_time_ends_the_wait_for_what_an_earlier_start_left_open(tmp_path: Path) -> None:
+    async def scene(stage: Stage) -> Any:
+        await accepted(stage, plan := stage.plan(cells=1))
+        limited = replace(plan, experiment=replace(plan.experiment, limits=Limits(wall=60)))
+        done = await stage.sweep(limited, clock=QUICK)
+        return done.counts["pending"], done.sent, done.stop.cause, done.stop.reason
+
+    reason = "stopped by the limit of 60 s of wall-clock time"
+    assert play(tmp_path, "faults: [{kind: processing}]", scene) == (1, 0, Cause.LIMIT, reason)
+
+
 def test_what_the_target_is_still_making_is_waited_for_beside_what_is_sent(tmp_path: Path) -> None:
     """An earlier start's request takes longer than the first look: the others do not wait for it."""
     open_when_others_are_made: list[set[str]] = []
-    quick = replace(HASTY, elapsed=lambda: 100 * time.monotonic())  # the first look is over after a fifth of a second
 
     async def scene(stage: Stage) -> Any:
         plan, folder = stage.plan(cells=3), RunFolder(stage.folder / "run")
-        first, *others = plan.cells()
-        async with httpx.AsyncClient() as http:
-            answer = await http.post(f"{stage.url}/text2img", json=dict(first.request.parameters))
-        with folder.writing() as ledger:
-            ledger.accept(ledger.begin(first, now=time.time()), Queued(remote_id=str(answer.json()["id"])))
-            folder.freeze(plan, {})
+        first = await accepted(stage, plan)
 
         def watch(event: Event) -> None:
             if event.step is Step.FINISHED:
                 with folder.reading() as ledger:
                     open_when_others_are_made.append({attempt.cell for attempt in ledger.open_attempts()})
 
-        done = await stage.sweep(plan, watch=watch, clock=quick)
-        return done.counts, done.sent, first.digest, len(others)
+        done = await stage.sweep(plan, watch=watch, clock=QUICK)
+        return done.counts, done.sent, first, len(list(plan.cells())) - 1
 
     counts, sent, first, others = play(tmp_path, "faults: [{kind: processing, seconds: 4, first: 1}]", scene)
 

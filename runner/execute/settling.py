@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from math import inf
 from typing import TypeVar
 
 from runner.client import WithheldError
@@ -49,8 +50,8 @@ async def settle(
         attempts: without an outcome.
         bench: the client, the ledger, the vault and what else is needed from outside.
         stop: ends it at once. Nothing is lost by that: asking costs nothing, and what is open stays so.
-        patience: seconds to wait for what is still being made, which then stays open; None for an hour since it was sent,
-            after which it is unknown.
+        patience: seconds to wait for what is still being made, which then stays open; it is unknown only once an hour has
+            passed since it was sent. None for that hour.
 
     Raises:
         OSError: the disk is full, the folder is read-only; attempts that are still open stay so for the next run.
@@ -108,7 +109,7 @@ class _Closer:
     def __init__(self, bench: Bench, both: Writers, patience: float | None) -> None:
         self.bench = bench
         self.both = both
-        self.until = None if patience is None else bench.clock.elapsed() + patience
+        self.until = inf if patience is None else bench.clock.elapsed() + patience
 
     async def close(self, attempt: OpenAttempt) -> str:
         """Close one attempt; return why the target keeps it back, empty where it does not."""
@@ -118,14 +119,15 @@ class _Closer:
             await self.both.record.abandon(attempt.id, reason, now=bench.clock.now())
             bench.budget.settle(asked_for(attempt.request), 0)
             return ""
-        left = patience_for(age) if self.until is None else max(0.0, self.until - bench.clock.elapsed())
+        hour = patience_for(age)
+        left = min(hour, max(0.0, self.until - bench.clock.elapsed()))
         try:
             reply = await follow(await _reply(attempt, bench), attempt.id, bench, self.both.record, patience=left)
         except WithheldError as error:
             if age < KEPT_OPEN:
                 return str(error)
             reply = Unknown(message=str(error))
-        if not (isinstance(reply, Queued) and self.until is not None):
+        if not (isinstance(reply, Queued) and left < hour):
             await self.conclude(attempt, await bring(ended(reply), bench, self.both.shelver))
         return ""
 

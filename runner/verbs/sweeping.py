@@ -164,22 +164,34 @@ async def sweep(
 
 async def _make(plan: Plan, bench: Bench, choice: Choice, stop: Stop) -> None:
     """Settle what earlier starts left, send what is owed, then wait for what the target was still making at the start."""
-    ledger, execution = bench.ledger, plan.experiment.execution
+    ledger, execution, sent = bench.ledger, plan.experiment.execution, bench.budget.sent
     before = ledger.gists()
     kept = await settle(left_open(plan, ledger), bench, stop=stop, patience=FIRST_LOOK)
     await ask_again(unanswered(plan, ledger), bench, stop)
     held = await fetch_again(unfetched(plan, ledger, choice), bench, stop)
+    late = list(left_open(plan, ledger))
     aside = _open(ledger) | held.keys()
     cells = owed(plan, ledger.gists(), choice, before)
     await execute((cell for cell in cells if cell.digest not in aside), bench, execution, stop)
-    if (late := list(left_open(plan, ledger))) and not kept and not stop:
-        kept = await settle(late, bench, stop=stop)
+    if kept and bench.budget.sent > sent and not stop:  # it was a while ago: by now the target may give it out
+        kept = await settle(left_open(plan, ledger), bench, stop=stop, patience=FIRST_LOOK)
+    if late and not kept and not stop:
+        kept = await _wait(plan, bench, stop)
         free = {attempt.cell for attempt in late} - _open(ledger)
         again = [cell for cell in owed(plan, ledger.gists(), choice, before) if cell.digest in free]
-        if again:
+        if again and not stop:
             await execute(again, bench, execution, stop)
     if reason := kept or next(iter(held.values()), ""):
         stop.because(Cause.TARGET, reason)
+
+
+async def _wait(plan: Plan, bench: Bench, stop: Stop) -> str:
+    """Wait for what is still being made, as long as the run may take; return why the target keeps some of it back."""
+    clock, budget = bench.clock, bench.budget
+    kept = await settle(left_open(plan, bench.ledger), bench, stop=stop, patience=budget.left(clock.elapsed()))
+    if (limit := budget.over(clock.elapsed())) and any(left_open(plan, bench.ledger)):
+        stop.because(Cause.LIMIT, f"stopped by {limit}")
+    return kept
 
 
 def _open(ledger: Ledger) -> set[str]:
