@@ -17,13 +17,14 @@ UNKNOWN = (
 )
 
 
-def said(cause: Cause | None, **counts: int) -> list[str]:
+def said(cause: Cause | None, *, undelivered: int = 0, **counts: int) -> list[str]:
     stop = Stop()
     if cause:
         stop.because(cause, "why")
     folder = Path("my runs/cats")
     whole = dict.fromkeys(("planned", "made", "refused", "failed", "unknown", "pending"), 0) | counts
-    return list(advice(Result(run=folder, counts=whole, sent=1, report=folder / "report" / "index.html", stop=stop)))
+    page = folder / "report" / "index.html"
+    return list(advice(Result(run=folder, counts=whole, sent=1, report=page, stop=stop, undelivered=undelivered)))
 
 
 def test_a_run_whose_cells_are_all_made_says_nothing_more() -> None:
@@ -49,3 +50,7 @@ def test_cells_that_running_again_does_not_send_are_named_with_the_command_that_
 
 def test_what_failed_because_the_target_refused_the_whole_run_needs_no_command_of_its_own() -> None:
     assert said(Cause.TARGET, planned=4, failed=3, unknown=1)[1:] == [UNKNOWN]
+
+
+def test_what_was_made_and_did_not_arrive_is_named_whoever_stopped_the_run_for_only_a_retry_fetches_it() -> None:
+    assert said(Cause.TARGET, undelivered=3, planned=9, failed=5)[1:] == [FAILED]

@@ -322,7 +322,7 @@ def test_what_the_target_keeps_back_now_is_named_and_stays_as_it_was(tmp_path: P
     server = Keeps([success])
     failed(server, tmp_path, 1)
     kept, states, *_ = fetched_again(server, tmp_path)
-    said = "accepted as 1, and not given out now: not enough credits; the next run asks for it again"
+    said = "accepted as 1, and not given out now: not enough credits; the next retry asks for it again"
     assert (kept, states) == ({cell(1).digest: said}, [State.FAILED])
 
     server.answer = processing  # type: ignore[method-assign]  # it says something else by now

@@ -302,6 +302,7 @@ def test_a_retry_that_cannot_fetch_now_sends_nothing_and_says_why(tmp_path: Path
     async def scene(stage: Stage) -> Any:
         first = await stage.sweep(stage.plan(cells=2))
         again = await runner.retry(first.run, {State.FAILED})
+        assert again.undelivered == 2, "running again does not ask for them"
         return again.counts, again.sent, again.stop, stage.account
 
     away = "{kind: refuse, status: 402, message: not enough credits, route: fetch, first: 9}"
@@ -310,7 +311,7 @@ def test_a_retry_that_cannot_fetch_now_sends_nothing_and_says_why(tmp_path: Path
 
     assert (counts["failed"], sent, account["heard"]["text2img"]) == (2, 0, 2)
     assert stop.cause is Cause.TARGET
-    assert stop.reason.endswith("and not given out now: not enough credits; the next run asks for it again")
+    assert stop.reason.endswith("and not given out now: not enough credits; the next retry asks for it again")
 
 
 def test_what_was_made_and_is_gone_by_now_is_bought_again_by_a_retry_alone(tmp_path: Path) -> None:

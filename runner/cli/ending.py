@@ -45,8 +45,9 @@ def advice(result: "Result") -> Iterator[str]:
         yield f"{counts['pending']} pending: not tried yet; `sweep run` without --only sends them"
     if counts["refused"]:
         yield f"{counts['refused']} refused: the target said no to these alone; to ask again: sweep retry {run} --refused"
-    if counts["failed"] and cause is not Cause.TARGET:  # whose own refusals are sent again by running again
-        yield (f"{counts['failed']} failed: sweep summary {run} --by reason; to try again: sweep retry {run} --failed")
+    failed = counts["failed"] if cause is not Cause.TARGET else result.undelivered  # the others running again sends
+    if failed:
+        yield f"{failed} failed: sweep summary {run} --by reason; to try again: sweep retry {run} --failed"
     if counts["unknown"]:
         yield (
             f"{counts['unknown']} unknown: no answer came, so they may be made and paid for; "

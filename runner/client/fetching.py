@@ -97,7 +97,7 @@ def _given_up(queued: Queued, links: tuple[str, ...], last: Reply) -> Ready | Un
         case Refused(concern=Concern.CELL) | Refused(status=HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED):
             return Unknown(message=f"{accepted} not to be fetched: {last.message}")
         case Refused(message=message) | Unknown(message=message):
-            raise WithheldError(f"{accepted} not given out now: {message}; the next run asks for it again")
+            raise WithheldError(f"{accepted} not given out now: {message}", "the next run asks for it again")
         case _:
             return queued
 

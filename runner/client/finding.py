@@ -76,4 +76,4 @@ def _passing(reply: Reply) -> bool:
 
 def _unanswered(reply: Reply) -> WithheldError:
     said = reply.message if isinstance(reply, Refused | Unknown) else "no answer"
-    return WithheldError(f"sent, and the target does not say now what became of it: {said}; the next run asks again")
+    return WithheldError(f"sent, and the target does not say now what became of it: {said}", "the next run asks again")

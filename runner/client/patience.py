@@ -9,7 +9,14 @@ class WithheldError(TargetError):
     """What the target accepted, it does not give out now: for want of the right key or of credits, or it does not answer.
 
     It was made or will be, and so it is neither refused nor unknown: it is asked for again another time.
+
+    Attributes:
+        found: the message without its last part, which says when that is.
     """
+
+    def __init__(self, found: str, again: str) -> None:
+        super().__init__(f"{found}; {again}")
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

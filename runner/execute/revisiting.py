@@ -16,6 +16,9 @@ from runner.execute.writers import Writers, writers
 from runner.ledger import OpenAttempt
 from runner.nouns import Cell, Made, Outcome, Queued, Ready, Reply, Unknown
 
+RETRIED = "the next retry asks for it again"
+"""Of a cell that has failed: running again alone does not ask for it."""
+
 
 async def ask_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop) -> None:
     """Ask once more about requests that ended as unknown; what the target knows by now is a new attempt beside the old.
@@ -54,12 +57,10 @@ async def fetch_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop)
         try:
             reply = await _by_now(attempt, bench)
         except WithheldError as error:
-            kept[attempt.cell] = str(error)
+            kept[attempt.cell] = f"{error.found}; {RETRIED}"
             return
         if isinstance(reply, Queued):
-            kept[attempt.cell] = (
-                f"accepted as {reply.remote_id}, and still being made; the next retry asks for it again"
-            )
+            kept[attempt.cell] = f"accepted as {reply.remote_id}, and still being made; {RETRIED}"
         elif isinstance(reply, Ready) and isinstance(made := await bring(reply, bench, both.shelver), Made):
             await _conclude(await _begun(attempt, both), attempt, made, bench, both)
 

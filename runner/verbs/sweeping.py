@@ -34,7 +34,7 @@ from runner.reuse import Shelf, batches, reuse, unheard
 from runner.target import open_target, provider_of
 from runner.verbs.choosing import Choice, begun, lacking, left_open, owed, places, unanswered, unfetched
 from runner.verbs.measuring import MEASURED_UNASKED, measure
-from runner.verbs.reading import count, render
+from runner.verbs.reading import count, maybe_paid, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ class Result:
     Attributes:
         counts: planned, made, reused, refused, failed, unknown, pending and images, of the plan's cells.
         sent: requests that this command sent.
+        undelivered: failed cells that running again does not send: they were made, and their pictures did not arrive.
         stop: why it stopped early; its reason is empty when it did not.
     """
 
@@ -73,6 +74,7 @@ class Result:
     sent: int
     report: Path
     stop: Stop
+    undelivered: int = 0
 
 
 def check(file: str | Path, overrides: Sequence[str] = ()) -> tuple[Complaint, ...]:
@@ -159,7 +161,14 @@ async def sweep(
     for line in measured.said:
         around.note(line)
     page = render(folder.path, measuring=False)
-    return Result(run=folder.path, counts=count(folder.path), sent=budget.sent, report=page, stop=around.stop)
+    return Result(
+        run=folder.path,
+        counts=count(folder.path),
+        sent=budget.sent,
+        report=page,
+        stop=around.stop,
+        undelivered=maybe_paid(folder.path, {State.FAILED}),
+    )
 
 
 async def _make(plan: Plan, bench: Bench, choice: Choice, stop: Stop) -> None:
