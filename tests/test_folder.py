@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from commands import sweep
 from plans import PROVIDER, axis, experiment, plan
 
 from runner.errors import RunFolderError
@@ -299,3 +300,26 @@ def test_a_damaged_manifest_is_kept_aside_and_does_not_keep_a_run_from_going_on(
 
     assert folder.manifest() == {"plan": "x"}
     assert (tmp_path / "manifest.damaged.json").read_text() == "{"
+
+
+# --- a folder that takes no more ------------------------------------------------------------------------------------
+
+
+def test_a_table_and_page_that_cannot_be_written_are_said_to_be_so_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cats.yaml").write_text("name: cats\ntarget: sketch\nparameters: {model_id: any, prompt: a cat, seed: 1}\n")
+    in_the_way = Path("runs/cats/report")
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("a file where a folder should be")
+
+    done = sweep("run", "cats.yaml")
+
+    assert done.code == 2
+    assert done.err == (
+        "runs/cats: [Errno 17] File exists: 'runs/cats/report'; the folder needs space and permission to write: "
+        "mend that and run again, what the target accepted is then fetched and not paid for twice\n"
+    )
+    in_the_way.unlink()
+    assert sweep("run", "cats.yaml", "--json").facts["sent"] == 0

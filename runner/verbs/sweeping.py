@@ -130,10 +130,10 @@ async def sweep(
             spent=ledger.spent(),
             more=choice.limit,
         )
-        folder.freeze(plan, provenance(plan.provider, started=clock.now()) | {"plan": plan.digest})
-        for sha256, path in plan.experiment.inputs.items():
-            folder.vault.keep_input(Path(path), sha256)
         with _storing(folder):
+            folder.freeze(plan, provenance(plan.provider, started=clock.now()) | {"plan": plan.digest})
+            for sha256, path in plan.experiment.inputs.items():
+                folder.vault.keep_input(Path(path), sha256)
             await _reuse(plan, folder, ledger, choice, around)
         async with open_target(
             plan.experiment.target,
@@ -154,13 +154,15 @@ async def sweep(
             )
             with _storing(folder):
                 await _make(plan, bench, choice, around.stop)
-        folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
-    measured = await asyncio.to_thread(
-        measure, folder.path, most=MEASURED_UNASKED, ended=lambda: around.stop.cause is Cause.USER
-    )
-    for line in measured.said:
-        around.note(line)
-    page = render(folder.path, measuring=False)
+        with _storing(folder):
+            folder.note(ended=stamp(clock.now()), stopped=around.stop.reason)
+    with _storing(folder):
+        measured = await asyncio.to_thread(
+            measure, folder.path, most=MEASURED_UNASKED, ended=lambda: around.stop.cause is Cause.USER
+        )
+        for line in measured.said:
+            around.note(line)
+        page = render(folder.path, measuring=False)
     return Result(
         run=folder.path,
         counts=count(folder.path),
