@@ -23,21 +23,33 @@ function fillCell(book, element, tiles, { zoom, width, height, versus = false })
     element.setAttribute('aria-label', 'not in the plan');
     return;
   }
-  const flags = tiles.flatMap((tile) => book.flags(tile));
-  if (flags.length) element.append(flagMark(flags));
-  const earlier = tiles.map((tile) => book.fact(tile, 'reused')).find(Boolean);
-  if (earlier) element.append(reusedMark(earlier));
   if (frames.length === 1) {
     element.append(frameNode(book, frames[0], { longer: zoom, width, height, versus }));
     return;
   }
-  const across = Math.min(Math.ceil(Math.sqrt(frames.length)), zoom < 160 ? 2 : 3);
+  const across = mosaicAcross(frames.length, zoom);
   const shown = frames.length > across * across ? across * across - 1 : frames.length;
   const down = Math.ceil(Math.min(frames.length, across * across) / across);
   const slot = { longer: zoom / across, width: width / across, height: height / down, versus };
   const nodes = frames.slice(0, shown).map((frame) => frameNode(book, frame, slot));
   if (shown < frames.length) nodes.push(make('span', { class: 'more' }, `+${counted(frames.length - shown)}`));
   element.append(make('div', { class: `mosaic mosaic-${across}` }, ...nodes));
+}
+
+/** How many pictures stand side by side where a cell has several. */
+function mosaicAcross(count, zoom) {
+  return Math.min(Math.ceil(Math.sqrt(count)), zoom < 160 ? 2 : 3);
+}
+
+/** Marks in the corners of a cell: what is odd about its pictures, where they come from, whether it is pinned. */
+function marksOf(book, view, tiles) {
+  const flags = tiles.flatMap((tile) => book.flags(tile));
+  const earlier = tiles.map((tile) => book.fact(tile, 'reused')).find(Boolean);
+  return [
+    ...(flags.length ? [flagMark(flags)] : []),
+    ...(earlier ? [reusedMark(earlier)] : []),
+    ...(hasPin(book, view, tiles) ? [pinMark()] : []),
+  ];
 }
 
 /** A flag in the corner of a cell; the tooltip and the viewer say what is odd. */
@@ -71,7 +83,7 @@ function subtracted(book, tile, picture, longer) {
   return make('div', { class: 'versus' }, picture, other);
 }
 
-/** A picture at most `longer` pixels long; the small copy unless the screen shows more than that holds. */
+/** A picture at most `longer` pixels long. */
 function pictureNode(book, tile, position, longer) {
   const picture = book.picture(tile, position);
   const scale = longer / Math.max(picture.width, picture.height);
@@ -84,10 +96,14 @@ function pictureNode(book, tile, position, longer) {
     alt: book.title(tile),
     draggable: 'false',
   });
-  const enough = longer * devicePixelRatio <= 1.5 * THUMBNAIL;
-  image.src = enough ? picture.thumbnail : picture.original;
+  image.src = sourceOf(picture, longer);
   image.addEventListener('error', () => image.replaceWith(missingCard(picture)), { once: true });
   return image;
+}
+
+/** The small copy of a picture, or the picture where the screen shows more than that holds. */
+function sourceOf(picture, longer) {
+  return longer * devicePixelRatio <= 1.5 * THUMBNAIL ? picture.thumbnail : picture.original;
 }
 
 /** What stands in place of a picture whose file is not beside the page. */
@@ -100,12 +116,18 @@ function missingCard(picture) {
 /** What a state means where its name would be taken for less: sent, never answered, and perhaps paid for. */
 const MEANINGS = new Map([['unknown', 'may have been made']]);
 
+/** How a tile stands and why. */
+function wordsOfState(book, tile) {
+  const state = STATES[book.states[tile]];
+  return [state, book.fact(tile, 'reason') || MEANINGS.get(state)].filter(Boolean).join(': ');
+}
+
 /** Why a tile has no picture: icon, state and reason as far as they fit; the tooltip has all of it. */
 function stateCard(book, tile, { width, height }) {
   const state = STATES[book.states[tile]];
   const reason = book.fact(tile, 'reason');
   const meaning = MEANINGS.get(state) ?? '';
-  const words = [state, reason || meaning].filter(Boolean).join(': ');
+  const words = wordsOfState(book, tile);
   const card = make('div', { class: `card state-${state}`, title: words }, icon(state));
   if (width < 72) card.append(make('span', { class: 'unseen' }, words));
   else if (!meaning || height >= 112) card.append(make('span', { class: 'card-state' }, state));

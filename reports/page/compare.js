@@ -8,6 +8,7 @@ const MODES = [
 ];
 const PINNED = -1;
 const RANGE_KEYS = /^(Arrow|Home$|End$|Page)/;
+const MOST_OPTIONS = 64; // points of an axis that stand in a list; of more, one is chosen with a slider
 const LONGEST_SAID = 300; // letters that a reader who listens has to hear
 const SLIDE = 2; // hundredths of the picture, for one press of an arrow key
 
@@ -195,14 +196,26 @@ function sourceControls(book, { along }, set, step, change) {
 
 /** The two points of an axis that are compared. */
 function pointChoosers(book, along, change) {
-  const points = book.axes[along.axis].labels.slice(1).map((label, place) => [place + 1, label]);
+  const { labels } = book.axes[along.axis];
+  const points = labels.slice(1).map((label, place) => [place + 1, label]);
   return [['from', 'A'], ['to', 'B']].map(([end, words]) => {
-    const select = chooser(`compare-${end}`, words, points, along[end]);
-    select.addEventListener('change', () => {
-      change((now) => ({ ...now, along: { ...now.along, [end]: Number(select.value) } }), 'replace');
+    const long = points.length > MOST_OPTIONS;
+    const control = (long ? pointSlider : chooser)(`compare-${end}`, words, points, along[end]);
+    control.addEventListener('change', () => {
+      change((now) => ({ ...now, along: { ...now.along, [end]: Number(control.value) } }), 'replace');
     });
-    return make('label', { class: 'choice' }, make('span', {}, words), select);
+    return make('label', { class: 'choice' }, make('span', {}, words), control, ...(long ? [labelText(labels[along[end]])] : []));
   });
+}
+
+/** One of so many points that a list of them would be too long. */
+function pointSlider(id, label, points, value) {
+  const slider = make('input', { type: 'range', id, min: 1, max: points.length, step: 1, 'aria-label': label });
+  const say = () => slider.setAttribute('aria-valuetext', points[slider.value - 1][1]);
+  slider.addEventListener('input', say);
+  slider.value = value;
+  say();
+  return slider;
 }
 
 function stepButton(id, by, sign, words, key, step) {

@@ -20,11 +20,12 @@ function createControls(book, change, cycle, values) {
   let shownHeld = null;
 
   /** Brings the controls in line with a scene; those that hold the focus are changed, not replaced. */
-  return function update({ view, zoom: pixels }) {
+  return function update({ view, zoom: pixels, least }) {
     for (const [role, select] of selects) select.value = view[role];
     for (const [role, button] of counts) values.describe(button, view, view[role]);
     selects.get('columns').disabled = view.x === NOWHERE;
     selects.get('rows').disabled = view.y === NOWHERE;
+    zoom.min = least;
     zoom.value = pixels;
     versus.setAttribute('aria-pressed', view.versus);
     part('zoom-fit').setAttribute('aria-pressed', view.zoom === 0);

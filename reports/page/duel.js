@@ -118,7 +118,7 @@ function rankings(book, duels, open, dialog) {
   const tables = book.axes.flatMap((axis) => {
     const label = (cell) => axis.labels[axis.digits[tileOf(book, cell)]];
     const crossing = told.filter(([left, right]) => tileOf(book, right) >= 0 && label(left) !== label(right));
-    return crossing.length ? [rankingTable(axis.title, rankNames(crossing.map(([left, right, share]) => [label(left), label(right), share])), labelText)] : [];
+    return crossing.length ? [bestTable(axis.title, rankNames(crossing.map(([left, right, share]) => [label(left), label(right), share])), labelText)] : [];
   });
   const cells = rankNames(told.filter(([, right]) => tileOf(book, right) >= 0));
   const picture = (cell) => {
@@ -132,7 +132,13 @@ function rankings(book, duels, open, dialog) {
     return button;
   };
   const scale = 'Strength is in log odds against the mean: 1 more wins 73 times in 100. Bradley–Terry; a draw is half a win for each.';
-  return [make('p', { class: 'quiet' }, scale), ...tables, rankingTable(cells.length > RANKED_SHOWN ? `cells, the best ${RANKED_SHOWN} of ${counted(cells.length)}` : 'cells', cells.slice(0, RANKED_SHOWN), picture)];
+  return [make('p', { class: 'quiet' }, scale), ...tables, bestTable('cells', cells, picture)];
+}
+
+/** The head of a ranking as a table. */
+function bestTable(title, ranked, shown) {
+  const words = ranked.length > RANKED_SHOWN ? `${title}, the best ${RANKED_SHOWN} of ${counted(ranked.length)}` : title;
+  return rankingTable(words, ranked.slice(0, RANKED_SHOWN), shown);
 }
 
 /** One ranking as a table with intervals drawn on one scale. */

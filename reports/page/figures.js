@@ -19,6 +19,7 @@ function createFigures(book, change) {
     sorting.update(view);
     only.update(view, arrangement);
     if (shown === view.paint) return;
+    host.toggleAttribute('data-painted', columns.has(view.paint));
     shown = view.paint;
     key.replaceChildren(...(columns.has(view.paint) ? [legend(book, columns.get(view.paint))] : []));
   };

@@ -1,7 +1,5 @@
 // ---- grid: only what is near the window becomes elements
 
-const OVERSCAN = 140;
-
 /**
  * Shows scenes on the board and keeps the reader's place.
  * @param {object} book
@@ -128,7 +126,7 @@ function createGrid(book, does, ratings) {
     if (!cell) return;
     const [row, column] = [Number(cell.dataset.row), Number(cell.dataset.column)];
     go(row, column);
-    does.open(row, column, frameUnder(event.target));
+    does.open(row, column, scene.small ? frameAt(cell, event) : frameUnder(event.target));
   });
 
   scroller.addEventListener('scroll', onceAFrame(render), { passive: true });
@@ -187,12 +185,13 @@ function sizeBoard(board, { stub, margin, columns, rows, headHeights, arrangemen
 }
 
 /** Lanes and groups within the window and a little beyond, and the group in which the reader's place is. */
-function nearby(scroller, body, { columns, rows, stub }, active) {
+function nearby(scroller, body, { columns, rows, stub, small }, active) {
   const [outer, inner] = [scroller.getBoundingClientRect(), body.getBoundingClientRect()];
   const left = outer.left - inner.left;
   const top = outer.top - inner.top;
-  const [firstColumn, lastColumn] = lanesWithin(columns, left - OVERSCAN, left - stub + outer.width + OVERSCAN);
-  const [firstRow, lastRow] = lanesWithin(rows, top - OVERSCAN, top + outer.height + OVERSCAN);
+  const near = small ? NEAR.small : NEAR.full;
+  const [firstColumn, lastColumn] = lanesWithin(columns, left - near, left - stub + outer.width + near);
+  const [firstRow, lastRow] = lanesWithin(rows, top - near, top + outer.height + near);
   return {
     columns: range(firstColumn, lastColumn),
     rows: range(firstRow, lastRow),

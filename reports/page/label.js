@@ -57,8 +57,20 @@ function measure(blocks, className, width) {
 function measureDigits(book, axis, lanes, side, className, width) {
   if (axis === NOWHERE) return new Map();
   const digits = [...new Set(lanes.map((lane) => lane[side]))];
-  const sizes = measure(digits.map((digit) => labelNodes(book, axis, digit)), className, width);
-  return new Map(digits.map((digit, place) => [digit, sizes[place]]));
+  const known = knownSizes(`${axis} ${className} ${width}`);
+  const fresh = digits.filter((digit) => !known.has(digit));
+  const sizes = fresh.length ? measure(fresh.map((digit) => labelNodes(book, axis, digit)), className, width) : [];
+  fresh.forEach((digit, place) => known.set(digit, sizes[place]));
+  return new Map(digits.map((digit) => [digit, known.get(digit)]));
+}
+
+const measured = new Map(); // a page has one book, whose words stay
+
+/** Sizes by digit of what was measured before; phones have type of their own. */
+function knownSizes(what) {
+  const key = `${what} ${innerWidth < 640}`;
+  if (!measured.has(key)) measured.set(key, new Map());
+  return measured.get(key);
 }
 
 function largest(sizes, side) {
@@ -71,6 +83,8 @@ function largest(sizes, side) {
  * @property {View} view
  * @property {Arrangement} arrangement
  * @property {number} zoom longer side of a picture in CSS pixels
+ * @property {number} least the smallest that it can be in this window
+ * @property {boolean} small whether each cell is one element and tells little
  * @property {number} stub width of the row labels
  * @property {boolean} upright whether column labels stand upright because the columns are narrow
  * @property {number[]} headHeights of the axis names, the groups' labels and the columns' labels
@@ -82,16 +96,25 @@ function largest(sizes, side) {
 function stage(book, view, arrangement, room) {
   const margin = room.width < 640 ? 14 : 28;
   const stub = stubWidth(book, view, arrangement, room.width) + margin;
-  const zoom = view.zoom || fittingZoom(arrangement.columns, room.width - stub - margin, room.height);
-  const spaces = { ...SPACES, gap: zoom < 72 ? 3 : SPACES.gap };
-  const columns = layOut(arrangement.columns, (lane) => Math.round(zoom * lane.share), spaces);
-  const head = headSizes(book, view, arrangement, columns);
-  const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);
-  const below = isList(view) ? LIST_CAPTION : 0;
-  const rowExtent = (lane) => Math.max(Math.round(zoom * lane.share) + below, labels.get(lane.inner)?.height ?? 0);
   const band = bandHeight(book, view, arrangement, room.width);
-  const rows = layOut(arrangement.rows, rowExtent, { ...spaces, groupGap: 22, band });
-  return { view, arrangement, zoom, margin, stub, band, columns, rows, ...head };
+  const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);
+  const lay = (zoom) => layLanes(view, arrangement, zoom, labels, band);
+  const wanted = view.zoom || fittingZoom(arrangement.columns, room.width - stub - margin, room.height);
+  const size = affordable(book, view, arrangement, room, lay, wanted);
+  const { columns, rows } = lay(size.zoom);
+  return { view, arrangement, ...size, margin, stub, band, columns, rows, ...headSizes(book, view, arrangement, columns) };
+}
+
+/** Columns and rows at a size. */
+function layLanes(view, arrangement, zoom, labels, band) {
+  const spaces = { ...SPACES, gap: zoom < 72 ? 3 : SPACES.gap };
+  const extent = (lane) => Math.round(zoom * lane.share);
+  const below = isList(view) ? LIST_CAPTION : 0;
+  const rowExtent = (lane) => Math.max(extent(lane) + below, labels.get(lane.inner)?.height ?? 0);
+  return {
+    columns: layOut(arrangement.columns, extent, spaces),
+    rows: layOut(arrangement.rows, rowExtent, { ...spaces, groupGap: 22, band }),
+  };
 }
 
 /** Room for the headings of groups of rows: their words wrap at the window's edge. */
@@ -99,14 +122,16 @@ function bandHeight(book, view, { rows }, width) {
   if (view.rows === NOWHERE) return 0;
   const digits = [...new Set(rows.map(({ outer }) => outer))];
   const sizes = measure(digits.map((digit) => bandNodes(book, view.rows, digit)), 'band-text', width);
-  return Math.max(LEAST_BAND, ...sizes.map(({ height }) => height + 7));
+  return Math.max(LEAST_BAND, ...sizes.map(({ height }) => height + 11));
 }
 
 /** Room for the row labels: as wide as the widest wants, within a quarter of a small window. */
 function stubWidth(book, view, { rows }, width) {
   if (view.y === NOWHERE) return 0;
   const sizes = measureDigits(book, view.y, rows, 'inner', 'row-label', 0);
-  const [name] = measure([[...breakable(book.axes[view.y].title), '\u00a0↓']], 'axis-name', 0);
+  const known = knownSizes('axis-name');
+  if (!known.has(view.y)) known.set(view.y, measure([[...breakable(book.axes[view.y].title), '\u00a0↓']], 'axis-name', 0)[0]);
+  const name = known.get(view.y);
   const most = clamp(0.24 * width, 76, 180);
   return Math.ceil(clamp(Math.max(largest(sizes, 'width'), name.width + 8), 32, most));
 }

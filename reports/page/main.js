@@ -70,6 +70,7 @@ function start() {
   const values = createValues(book, () => scene.view, change);
   const updateControls = createControls(book, change, cycle, values);
   const updateFigures = createFigures(book, change);
+  const updateFold = createFold(book);
   const updatePlots = createPlots(book, scroller, change);
   wireKeys(book);
 
@@ -108,10 +109,11 @@ function start() {
     const before = scene;
     const anchor = before && sameRoles(before.view, view) ? grid.anchor() : null;
     const room = { width: scroller.clientWidth, height: scroller.clientHeight };
-    scene = stage(book, view, arrange(book, view), room);
+    scene = sceneOf(book, view, room);
     updateControls(scene);
     updateFigures(scene);
     values.update(view);
+    updateFold(view);
     showNothing(book, scene, change);
     grid.show(scene);
     if (anchor) grid.restore(anchor);
@@ -122,7 +124,7 @@ function start() {
   /** Shows what became of some tiles while the run goes on; the reader's place, an open viewer and the focus stay. */
   function renew(tiles) {
     const room = { width: scroller.clientWidth, height: scroller.clientHeight };
-    const next = stage(book, scene.view, arrange(book, scene.view), room);
+    const next = sceneOf(book, scene.view, room);
     const stays = sameLanes(next, scene);
     if (stays) {
       scene = next;

@@ -86,6 +86,7 @@ function renewNumbers(book, tiles) {
     for (const tile of tiles) values[tile] = valueOf(book, column, tile);
   }
   filters.delete(book);
+  markElements.delete(book);
 }
 
 /** The mean of the numbers that are known, NaN where none is. */
@@ -100,11 +101,14 @@ function cellNumber(book, view, column, tiles) {
   return meanOf(tiles.filter((tile) => passes(book, view, tile)).map((tile) => values[tile]));
 }
 
+const numberFormats = []; // by decimal places: making one takes longer than using it
+
 /** A number as people read it: no more digits than mean something. */
 function numberText({ digits }, value) {
   const size = Math.abs(value);
   const places = size >= 1000 ? 0 : size >= 100 ? Math.min(digits, 1) : digits;
-  return value.toLocaleString('en', { maximumFractionDigits: places }).replace(/^-/, '−');
+  numberFormats[places] ??= new Intl.NumberFormat('en', { maximumFractionDigits: places });
+  return numberFormats[places].format(value).replace(/^-/, '−');
 }
 
 function withUnit({ unit }) {

@@ -2,6 +2,7 @@
 
 const SORTED = ['columns', 'rows', 'list'];
 const LIST_CAPTION = 36; // pixels
+const LIST_ZOOM = 168; // pixels, where the reader chose no size
 
 /** Whether all cells stand in one list: sorted so, and no axis has a place. */
 function isList(view) {
@@ -36,7 +37,7 @@ function arrangeList(book, view) {
   const values = column ? valuesOf(book, column) : null;
   const tiles = selection(book, view).filter((tile) => passes(book, view, tile));
   if (values) tiles.sort((a, b) => byNumber(values[a], values[b], view.sort.falling));
-  const across = clamp(Math.floor((part('page').clientWidth - 56) / ((view.zoom || 168) + 8)), 1, Math.max(1, tiles.length));
+  const across = clamp(Math.floor((part('page').clientWidth - 56) / ((view.zoom || LIST_ZOOM) + 8)), 1, Math.max(1, tiles.length));
   const lane = (key) => ({ key, outer: 0, inner: 0, share: 1 });
   return {
     columns: Array.from({ length: tiles.length ? across : 0 }, (_, place) => lane(place)),
@@ -47,10 +48,10 @@ function arrangeList(book, view) {
 }
 
 /** What a cell of a list is, below it: a list has no labels along its sides. */
-function captionOf(book, tile) {
+function captionOf(book, tile, small) {
   const axes = book.axes.filter(({ digits, labels }) => digits[tile] && labels.length > 2);
   const words = axes.map(({ labels, digits }) => labels[digits[tile]]).join(' · ');
-  return make('span', { class: 'caption', title: book.title(tile) }, ...breakable(words));
+  return make('span', { class: 'caption', title: book.title(tile) }, ...(small ? [words] : breakable(words)));
 }
 
 /** The view sorted anew; a list takes all axes off the grid and shows every point, leaving it brings the first view back. */

@@ -18,7 +18,15 @@ function inkOn(share) {
 }
 
 function cividis(share) {
-  const at = clamp(share, 0, 1) * (CIVIDIS.length - 1);
+  const step = Math.round(clamp(share, 0, 1) * 255);
+  cividisSteps[step] ??= mixedCividis(step / 255);
+  return cividisSteps[step];
+}
+
+const cividisSteps = [];
+
+function mixedCividis(share) {
+  const at = share * (CIVIDIS.length - 1);
   const below = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const mixed = [1, 3, 5].map((from) => {
     const [a, b] = [below, below + 1].map((place) => parseInt(CIVIDIS[place].slice(from, from + 2), 16));
@@ -45,18 +53,26 @@ function makeScale(sorted) {
   return { least, most, log, n: sorted.length, share: (value) => (place(value) - place(least)) / width };
 }
 
-/** Paints a cell: a frame in the colour of its number, and the number itself. */
+/**
+ * Paints a cell: a frame in the colour of its number.
+ * @returns {{text: string, words: string}|null} the number, null where none is known
+ */
 function paintCell(book, view, element, tiles) {
   const column = numericColumns(book).get(view.paint);
-  if (!column || !tiles.length) return;
+  if (!column || !tiles.length) return null;
   const value = cellNumber(book, view, column, tiles);
-  if (Number.isNaN(value)) return;
+  if (Number.isNaN(value)) return null;
   const share = paintScale(book, column).share(value);
   element.classList.add('painted');
   element.style.setProperty('--paint', paintOf(share));
   element.style.setProperty('--on-paint', inkOn(share));
-  const words = `${column.title} ${numberText(column, value)}`;
-  element.append(make('span', { class: 'figure', role: 'img', 'aria-label': words, title: words }, numberText(column, value)));
+  const text = numberText(column, value);
+  return { text, words: `${column.title} ${text}` };
+}
+
+/** A cell's number, written on it. */
+function figureMark({ text, words }) {
+  return make('span', { class: 'figure', role: 'img', 'aria-label': words, title: words }, text);
 }
 
 /** What the colours mean: a bar from the least to the most. */

@@ -93,7 +93,7 @@ function makeRow(book, { view, arrangement, rows, band, columns, stub }, row) {
 }
 
 function makeCell(book, scene, row, column, ratings) {
-  const { view, arrangement, rows, columns, stub, zoom } = scene;
+  const { view, arrangement, rows, columns, stub, zoom, small } = scene;
   const tiles = arrangement.cells.get(row * arrangement.columns.length + column) ?? [];
   const [width, height] = [columns.extents[column], rows.extents[row]];
   const element = make('div', {
@@ -106,14 +106,18 @@ function makeCell(book, scene, row, column, ratings) {
   });
   Object.assign(element.style, pixels({ left: stub + columns.starts[column], width }));
   if (tiles.length && !tiles.some((tile) => passes(book, view, tile))) element.classList.add('faded');
-  fillCell(book, element, tiles, { zoom, width, height, versus: view.versus });
-  if (hasPin(book, view, tiles)) element.append(pinMark());
-  paintCell(book, view, element, tiles);
-  if (isList(view) && tiles.length) {
-    element.classList.add('listed');
-    element.append(captionOf(book, tiles[0]));
+  const below = isList(view) && tiles.length > 0;
+  const room = { zoom, width, height: height - (below ? LIST_CAPTION : 0), versus: view.versus };
+  const figure = paintCell(book, view, element, tiles);
+  const marks = [...marksOf(book, view, tiles), judgedMark(ratings, tiles, book)].filter(Boolean);
+  if (small) fillSmall(book, element, tiles, room, figure, marks);
+  else {
+    fillCell(book, element, tiles, { ...room, height });
+    element.append(...(figure ? [figureMark(figure)] : []), ...marks);
   }
-  const judged = judgedMark(ratings, tiles, book);
-  if (judged) element.append(judged);
+  if (below) {
+    element.classList.add('listed');
+    element.append(captionOf(book, tiles[0], small));
+  }
   return element;
 }

@@ -6,9 +6,9 @@ const VERDICTS = {
   few: ({ n }) => `cannot be judged from ${counted(n)} pairs`,
   something: ({ n, moved }) => `changes ${moved.join(', ')} (${counted(n)} pairs)`,
 };
-const MOST_TWINS = 20;
+const MOST_TWINS = 12; // groups, and half as many cells of each
 
-/** Builds the section when the reader comes near it, and returns what brings it in line with a view. */
+/** Builds the section when the reader comes near it, takes it down when they leave, and returns what brings it in line with a view. */
 function createPlots(book, scroller, change) {
   const section = part('numbers');
   const columns = plottedColumns(book);
@@ -25,9 +25,13 @@ function createPlots(book, scroller, change) {
     drawPlots(book, chosen);
   };
   const watcher = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    watcher.disconnect();
-    near = true;
+    if (entries.at(-1).isIntersecting === near || section.contains(document.activeElement)) return;
+    near = !near;
+    section.style.minHeight = near ? '' : `${section.offsetHeight}px`;
+    if (!near) {
+      for (const id of ['numbers-said', 'numbers-plots']) part(id).replaceChildren();
+      return;
+    }
     part('numbers-said').replaceChildren(...verdictList(book), ...twinList(book));
     part('numbers-controls').replaceChildren(...controls.nodes);
     draw();
@@ -101,8 +105,8 @@ function twinList(book) {
   const tiles = new Map(Array.from({ length: book.count }, (_, tile) => [book.digest(tile), tile]));
   const title = (digest) => (tiles.has(digest) ? book.title(tiles.get(digest)) : digest);
   const items = twins.slice(0, MOST_TWINS).map((cells) => make('li', {},
-    ...cells.slice(0, MOST_TWINS).flatMap((cell, place) => [place ? make('span', { class: 'quiet' }, ' = ') : '', make('bdi', {}, title(cell))]),
-    cells.length > MOST_TWINS ? ` and ${counted(cells.length - MOST_TWINS)} more` : ''));
+    ...cells.slice(0, MOST_TWINS / 2).flatMap((cell, place) => [place ? make('span', { class: 'quiet' }, ' = ') : '', make('bdi', {}, title(cell))]),
+    cells.length > MOST_TWINS / 2 ? ` and ${counted(cells.length - MOST_TWINS / 2)} more` : ''));
   if (twins.length > MOST_TWINS) items.push(make('li', { class: 'quiet' }, `and ${counted(twins.length - MOST_TWINS)} more groups`));
   const cells = twins.reduce((sum, group) => sum + group.length, 0);
   return [make('details', { class: 'twins' },
@@ -117,10 +121,10 @@ function drawPlots(book, { column, axis, across }) {
   const [, , points] = book.findings.spreads.find(([at, of]) => at === place && of === column.place) ?? [0, 0, []];
   const crossed = across ? crossing(book, column, axis, across) : [];
   part('numbers-plots').replaceChildren(
-    ...(points.length ? [make('div', { class: 'table-frame', tabindex: 0 }, spreadTable(axis, column, points))] : []), ...crossed);
+    ...(points.length ? tablePages(points, (shown) => spreadTable(axis, column, shown, points)) : []), ...crossed);
 }
 
-function spreadTable(axis, column, points) {
+function spreadTable(axis, column, shown, points) {
   const lies = span(points.flatMap((point) => point.slice(2, 7)));
   const moves = span([0, ...points.flatMap((point) => point.slice(8, 11).filter((value) => typeof value === 'number'))]);
   const head = make('tr', {},
@@ -130,18 +134,18 @@ function spreadTable(axis, column, points) {
     make('th', { scope: 'col', class: 'number' }, 'pairs (n)'),
     plotHead('Difference in pairs that agree in all else, with its 95 % interval', moves),
   );
-  const rows = points.map((point) => spreadRow(axis, column, point, lies, moves));
+  const rows = shown.map((point) => spreadRow(axis, column, point, lies, moves));
   return make('table', { class: 'shares spreads' }, make('thead', {}, head), make('tbody', {}, ...rows));
 }
 
 function spreadRow(axis, column, [digit, n, ...numbers], lies, moves) {
   const [least, low, middle, high, most, pairs, difference, from, to] = numbers;
   const say = (value) => numberText(column, value);
-  const box = plot(`n = ${n}: ${say(least)} to ${say(most)}, half within ${say(low)} to ${say(high)}, median ${say(middle)}`, lies.ticks, lies.at,
+  const box = plot(`n = ${n}: ${say(least)} to ${say(most)}, half within ${say(low)} to ${say(high)}, median ${say(middle)}`, lies.ticks,
     draw('line', { x1: lies.at(least), x2: lies.at(most), y1: '50%', y2: '50%', class: 'time-range' }),
     draw('rect', { x: lies.at(low), width: lies.length(low, high), y: '50%', height: 12, transform: 'translate(0 -6)', class: 'spread-box' }),
     draw('line', { x1: lies.at(middle), x2: lies.at(middle), y1: 7, y2: 23, class: 'spread-middle' }));
-  const effect = pairs === undefined ? plot('what the others are held against', moves.ticks, moves.at, zeroLine(moves))
+  const effect = pairs === undefined ? plot('what the others are held against', moves.ticks, zeroLine(moves))
     : effectPlot(column, pairs, [difference, from, to], moves);
   return make('tr', {}, valueHead(axis.labels[digit]), make('td', { class: 'number' }, counted(n)), make('td', { class: 'plot' }, box),
     make('td', { class: 'number' }, pairs === undefined ? '' : counted(pairs)), make('td', { class: 'plot' }, effect));
@@ -153,7 +157,7 @@ function effectPlot(column, pairs, [difference, from, to], scale) {
   const words = `${say(difference)}, ${sure ? `interval ${say(from)} to ${say(to)}` : 'no interval of so few'}, n = ${pairs} pairs`;
   const moved = sure && (from > 0 || to < 0) ? ' moved' : '';
   const marks = sure ? [draw('line', { x1: scale.at(from), x2: scale.at(to), y1: '50%', y2: '50%', class: `effect-range${moved}` })] : [];
-  return plot(words, scale.ticks, scale.at, zeroLine(scale), ...marks,
+  return plot(words, scale.ticks, zeroLine(scale), ...marks,
     draw('circle', { cx: scale.at(difference), cy: '50%', r: 4, class: sure ? `effect-middle${moved}` : 'effect-middle unsure' }));
 }
 

@@ -1,6 +1,6 @@
 // ---- summary: how the cells of each point stand and how long they took, one axis at a time
 
-const SUMMARY_ROWS = 24;
+const TABLE_ROWS = 16; // on a page
 
 let summaryWatcher = null;
 
@@ -43,14 +43,30 @@ function axisTabs(groups, choose) {
 }
 
 function showShares({ axis, shares }) {
-  const table = sharesTable(axis, shares.slice(0, SUMMARY_ROWS), shares);
-  const host = part('summary-table');
-  host.replaceChildren(make('div', { class: 'table-frame', tabindex: 0 }, table));
-  if (shares.length <= SUMMARY_ROWS) return;
-  const button = make('button', { type: 'button', class: 'plain' }, `Show all ${counted(shares.length)} values`);
-  button.addEventListener('click', () => host.replaceChildren(
-    make('div', { class: 'table-frame', tabindex: 0 }, sharesTable(axis, shares, shares))));
-  host.append(button);
+  part('summary-table').replaceChildren(...tablePages(shares, (shown) => sharesTable(axis, shown, shares)));
+}
+
+/** A table of many rows, a page at a time. */
+function tablePages(rows, table) {
+  const frame = make('div', { class: 'table-frame', tabindex: 0 });
+  const said = make('span', { role: 'status' });
+  let from = 0;
+  const button = (words, sign, by) => {
+    const element = make('button', { type: 'button', class: 'plain', 'aria-label': words }, sign);
+    element.addEventListener('click', () => turn(from + by));
+    return element;
+  };
+  const [back, on] = [button('earlier rows', '‹', -TABLE_ROWS), button('later rows', '›', TABLE_ROWS)];
+  const turn = (to) => {
+    from = to;
+    const shown = rows.slice(from, from + TABLE_ROWS);
+    frame.replaceChildren(table(shown));
+    said.textContent = `${counted(from + 1)} to ${counted(from + shown.length)} of ${counted(rows.length)}`;
+    back.disabled = from === 0;
+    on.disabled = from + TABLE_ROWS >= rows.length;
+  };
+  turn(0);
+  return rows.length > TABLE_ROWS ? [frame, make('div', { class: 'pages' }, back, said, on)] : [frame];
 }
 
 function sharesTable(axis, shown, all) {
@@ -136,10 +152,10 @@ function scaleAxis({ ticks, at }) {
   return draw('svg', { class: 'scale', role: 'presentation' }, ...marks);
 }
 
-function plot(title, ticks, at, ...marks) {
-  const lines = ticks.map((tick) =>
-    draw('line', { x1: at(tick), x2: at(tick), y1: '0%', y2: '100%', class: 'grid-line' }));
-  return draw('svg', { class: 'mark', role: 'img', 'aria-label': title }, draw('title', {}, title), ...lines, ...marks);
+function plot(title, ticks, ...marks) {
+  const picture = draw('svg', { class: 'mark', role: 'img', 'aria-label': title }, draw('title', {}, title), ...marks);
+  picture.style.setProperty('--spans', ticks.length - 1); // the scale's lines are its background
+  return picture;
 }
 
 function stackedBar(share, states, { ticks, at }) {
@@ -151,13 +167,13 @@ function stackedBar(share, states, { ticks, at }) {
     return bar;
   });
   const words = states.filter((state) => share[state]).map((state) => `${share[state]} ${state}`);
-  return plot(`n = ${share.count}: ${words.join(', ')}`, ticks, at, ...bars);
+  return plot(`n = ${share.count}: ${words.join(', ')}`, ticks, ...bars);
 }
 
 function timeRange({ made, p50, p95 }, { ticks, at }) {
-  if (p50 === null) return plot('no time known', ticks, at);
+  if (p50 === null) return plot('no time known', ticks);
   const end = p95 ?? p50;
-  return plot(`p50 ${seconds(p50)}, p95 ${seconds(end)}, n = ${made}`, ticks, at,
+  return plot(`p50 ${seconds(p50)}, p95 ${seconds(end)}, n = ${made}`, ticks,
     draw('line', { x1: at(p50), x2: at(end), y1: '50%', y2: '50%', class: 'time-range' }),
     draw('rect', { x: at(end), y: '50%', width: 2, height: 10, transform: 'translate(-1 -5)', class: 'time-end' }),
     draw('circle', { cx: at(p50), cy: '50%', r: 4, class: 'time-middle' }));

@@ -1,5 +1,7 @@
 // ---- viewer: one picture in full size, and everything known about it
 
+const STRIP = 24; // pictures of one cell that are shown beside the one in full size
+
 /**
  * The dialog over the grid.
  * @param {object} book
@@ -70,7 +72,9 @@ function createViewer(book, hooks) {
 
   function strip() {
     if (frames.length < 2) return [];
-    const buttons = frames.slice(0, 64).map((frame, number) => {
+    const first = clamp(place.frame - STRIP / 2, 0, Math.max(0, frames.length - STRIP));
+    const buttons = frames.slice(first, first + STRIP).map((frame, after) => {
+      const number = first + after;
       const small = frameNode(book, frame, { longer: 56, width: 56, height: 56 });
       const pressed = number === place.frame;
       const button = make('button', { type: 'button', class: 'strip-item', 'aria-pressed': pressed }, small);

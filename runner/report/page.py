@@ -39,7 +39,9 @@ SCRIPTS = (
     "order.js",
     "layout.js",
     "label.js",
+    "budget.js",
     "cell.js",
+    "small.js",
     "paint.js",
     "pieces.js",
     "travel.js",
@@ -59,6 +61,7 @@ SCRIPTS = (
     "figures.js",
     "values.js",
     "controls.js",
+    "fold.js",
     "live.js",
     "main.js",
 )
