@@ -48,7 +48,7 @@ MODES = {
     "as a list": LIST,
     "as a list, smallest, against the baseline": f"{LIST}&zoom=48&colour=sharpness&versus=baseline",
 }
-WINDOWS = {"phone": (390, 844), "laptop": (1366, 768), "4K": (3840, 2160), "4K upright": (2160, 3840)}
+WINDOWS = {"phone": (390, 844), "laptop": (1366, 768), "4K": (3840, 2160)}
 
 
 def marked(number: int, tile: Tile) -> Tile:

@@ -20,6 +20,8 @@ HOSTILE = ("<b>bold</b>", '"><img src=x onerror=alert(1)>', "__proto__", "\u202e
 
 def menu(page: Page, name: str) -> Page:
     """Open the menu of an axis from the controls."""
+    if page.locator("#fold").is_visible():
+        page.click("#fold")
     page.locator(f"#bar .values-button[title^='values of {name}:']").click()
     expect(page.locator("#values-title")).to_have_text(name)
     return page
