@@ -72,6 +72,7 @@ function start() {
   const updateFigures = createFigures(book, change);
   const updatePlots = createPlots(book, scroller, change);
   wireKeys(book);
+  wireSaving(book, ratings, () => scene);
 
   /** Has what is pinned compared; the viewer makes room for it. */
   function compare() {
