@@ -50,6 +50,7 @@ def book(
         layout=experiment.report,
         tiles=(tile(placement, standings.get(placement.digest, PENDING), numbers) for placement in plan.placements()),
         shares=shares,
+        columns=table.columns(plan),
         plan=plan.digest,
         ratings=ratings or Ratings(plan=plan.digest),
         findings=_findings(plan, standings, numbers),

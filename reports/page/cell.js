@@ -108,8 +108,7 @@ function sourceOf(picture, longer) {
 
 /** What stands in place of a picture whose file is not beside the page. */
 function missingCard(picture) {
-  const file = picture.original.replace('../', '');
-  return make('div', { class: 'card', title: `${file} is not in the run folder` }, icon('unknown'),
+  return make('div', { class: 'card', title: `${picture.file} is not in the run folder` }, icon('unknown'),
     make('span', { class: 'card-reason' }, 'picture file not found'));
 }
 

@@ -16,8 +16,10 @@ const STATES = ['made', 'refused', 'failed', 'unknown', 'pending'];
  * @property {boolean} partial whether some tile lies outside this axis
  *
  * @typedef {object} Picture
- * @property {string} original address of the picture, relative to this page
+ * @property {string} file its path in the run folder
+ * @property {string} original address of the picture, relative to this page; that of its small copy in a page without it
  * @property {string} thumbnail address of its small copy, at most 256 pixels on the longer side
+ * @property {boolean} small whether the small copy is all that the page has
  * @property {number} width
  * @property {number} height
  * @property {number} size bytes
@@ -65,6 +67,8 @@ function openRecords(records, axes) {
   };
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** A function from a place to the hex digits of the digest there. */
 function openBlob(text, size) {
   const raw = atob(text);
@@ -87,16 +91,23 @@ function openAxis(axis, digits) {
   };
 }
 
-/** @returns {(place: number) => Picture} */
-function openPictures(table) {
+/**
+ * @param {object} table
+ * @param {[string, string][]|null} inside the small copies and the files of the pictures, where they lie inside the page
+ * @returns {(place: number) => Picture}
+ */
+function openPictures(table, inside) {
   const sha256 = openBlob(table.sha256, 32);
   const [width, height, size, format] = [table.width, table.height, table.size, table.format].map(unpack);
   return (place) => {
     const digest = sha256(place);
-    const folder = digest.slice(0, 2);
+    const file = `images/${digest.slice(0, 2)}/${digest}.${table.formats[format[place]]}`;
+    const [thumbnail, original] = inside?.[place] ?? [`../thumbnails/${digest.slice(0, 2)}/${digest}.webp`, `../${file}`];
     return {
-      original: `../images/${folder}/${digest}.${table.formats[format[place]]}`,
-      thumbnail: `../thumbnails/${folder}/${digest}.webp`,
+      file,
+      original: original || thumbnail,
+      thumbnail,
+      small: original === '',
       width: width[place],
       height: height[place],
       size: size[place],
@@ -134,9 +145,11 @@ function openBook(data) {
   const facts = openRecords(data.facts, axes);
   const starts = startsOf(unpack(data.frames.counts));
   const frames = unpack(data.frames.pictures);
-  const picture = openPictures(data.pictures);
+  const picture = openPictures(data.pictures, data.inside);
   const book = {
     axes,
+    name: data.name,
+    heading: data.heading,
     count: data.count,
     endpoint: data.endpoint,
     /** Where the requests went, without secrets. */
@@ -150,6 +163,10 @@ function openBook(data) {
     /** Name of the variable that holds the key, empty where there is none. */
     key: data.key,
     layout: data.layout,
+    /** Names and types of the table's columns, see runner/table. @type {[string, string][]} */
+    columns: data.columns,
+    /** Whether the pictures lie inside the page, so that it may be anywhere. */
+    single: data.inside !== null,
     baseline: new Map(data.baseline),
     shares: data.shares,
     states: Uint8Array.from({ length: data.count }, (_, tile) => STATES.indexOf(facts.get(tile, 'state'))),

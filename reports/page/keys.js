@@ -15,6 +15,7 @@ const KEYS = [
     ['A', 'play through a held axis, or stop'],
     ['1 to 5, 0', 'give stars, take them back'],
     ['X', 'reject the cell, or take that back'],
+    ['S', 'save the view: a picture, its files, its table'],
   ]],
   ['In the viewer', [
     ['← → ↑ ↓', 'to the next cell; with Shift to the next group'],

@@ -125,7 +125,8 @@ function makeRenewable(book) {
 /** @returns {Picture} */
 function openNews([digest, width, height, size, format]) {
   const place = `${digest.slice(0, 2)}/${digest}`;
-  return { original: `../images/${place}.${format}`, thumbnail: `../thumbnails/${place}.webp`, width, height, size };
+  const file = `images/${place}.${format}`;
+  return { file, original: `../${file}`, thumbnail: `../thumbnails/${place}.webp`, small: false, width, height, size };
 }
 
 function tilesByCell(book) {

@@ -73,6 +73,7 @@ function start() {
   const updateFold = createFold(book);
   const updatePlots = createPlots(book, scroller, change);
   wireKeys(book);
+  wireSaving(book, ratings, () => scene);
 
   /** Has what is pinned compared; the viewer makes room for it. */
   function compare() {

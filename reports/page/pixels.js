@@ -20,8 +20,15 @@ function lend(files) {
   return lent.size;
 }
 
+/** A picture's own file where this page holds it: the reader lent it, or it lies inside the page. @returns {Blob|null} */
+function heldFile(address) {
+  if (!address.startsWith('data:')) return lent.get(fileOf(address)) ?? null;
+  const [head, text] = address.split(',');
+  return new Blob([Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))], { type: head.slice(5).split(';')[0] });
+}
+
 function fileOf(address) {
-  return PICTURE_FILE.exec(address)?.[0] ?? '';
+  return address.startsWith('data:') ? '' : (PICTURE_FILE.exec(address)?.[0] ?? '');
 }
 
 /** A picture to draw on a canvas. Rejects where its file is missing or broken. @returns {Promise<CanvasImageSource>} */

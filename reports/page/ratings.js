@@ -109,6 +109,8 @@ function createRatings(book, changed, warn) {
     nameOf: (id) => state.raters.get(id) || 'someone',
     /** What to know where the browser keeps nothing, or nothing. */
     refused: () => refused,
+    /** Everybody's marks. @returns {Mark[]} */
+    marks: () => [...state.marks.values()],
     duels: () => [...state.duels.values()],
     counts: () => ({ marks: [...state.marks.values()].filter(says).length, duels: state.duels.size, people: state.raters.size }),
     spelled: () => JSON.stringify(spell(state), null, 1),

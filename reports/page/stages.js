@@ -134,15 +134,16 @@ async function drawDifference(canvas, a, b, number) {
 
 /** Says how far two pictures lie apart, or how the page may come to know. */
 async function tellDifference(a, b, number, again) {
-  if (a.original === b.original) {
+  if (a.file === b.file) {
     number.replaceChildren('the same file: every pixel is the same');
   } else if (canRead(a.original) && canRead(b.original)) {
     const [one, other] = await Promise.all([a, b].map(({ original }) => readPixels(original, a.width, a.height)));
     const { mean, share } = apart(one, other);
     const scaled = a.width === b.width && a.height === b.height ? '' : ', B scaled to A';
+    const copies = a.small ? ', of the small copies' : '';
     number.replaceChildren(share
-      ? `mean difference ${least(mean, 2)} of 255, ${least(100 * share, 1)}% of the pixels differ${scaled}`
-      : `every pixel is the same${scaled}`);
+      ? `mean difference ${least(mean, 2)} of 255, ${least(100 * share, 1)}% of the pixels differ${scaled}${copies}`
+      : `every pixel is the same${scaled}${copies}`);
   } else {
     number.replaceChildren('a page opened from a disk may show pictures and not read them. For a number: ',
       lendButton(again));

@@ -26,20 +26,36 @@ def report(
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="With --live: the port; a free one without it.")
     ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write the page as one file with its pictures inside.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="With --single-file: where; RUN/RUN.html without it."),
+    ] = None,
 ) -> None:
     """Write a run's table and page again from its ledger, or follow the run while it goes on."""
-    from runner.verbs import render
+    from runner.verbs import render, render_single
 
+    _agree(live=live, single_file=single_file, out=out)
     if live:
         with suppress(KeyboardInterrupt):  # where Ctrl-C cannot be asked to wait
             asyncio.run(_follow(run, port or 0, show=show))
         return
     if port is not None:
         raise InputError("report: --port is for --live, and a page that is written needs none; leave one of them out")
-    page = render(run)
+    page = render_single(run, out or run / f"{run.resolve().name}.html") if single_file else render(run)
     say(str(page))
     if show:
         webbrowser.open(page.resolve().as_uri())
+
+
+def _agree(*, live: bool, single_file: bool, out: Path | None) -> None:
+    """Raise InputError where one option leaves nothing to do for another."""
+    if live and single_file:
+        raise InputError("report: --live serves a page and --single-file writes one; leave one of them out")
+    if out is not None and not single_file:
+        raise InputError("report: --out is for --single-file, the page of a run lies in its folder; leave it out")
 
 
 async def _follow(run: Path, port: int, *, show: bool) -> None:

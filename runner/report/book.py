@@ -78,6 +78,8 @@ class Book:
         shares: in the order of axes and points.
         findings: what the numbers of the pictures say.
         notes: what a reader must know before trusting the page, such as "PARTIAL: stopped by the limit of 500 requests".
+        columns: types of the table's columns by name, in order, so that the page writes the table of a view; empty leaves
+            that out.
         plan: the plan's digest, under which the page keeps ratings; empty keeps none.
         ratings: what people said of its cells so far.
         facts: what identifies the run, such as version, plan digest, created; shown at the foot of the page.
@@ -93,6 +95,7 @@ class Book:
     description: str = ""
     layout: Layout = field(default_factory=Layout)
     shares: Sequence[Share] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
     plan: str = ""
     ratings: Ratings | None = None
     findings: Findings = field(default_factory=Findings)

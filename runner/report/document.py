@@ -1,8 +1,9 @@
 """A book becomes what the page's script reads: axes, statistics, and the tiles as columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import TypeAlias
 
 from runner.measures import Measured
 from runner.nouns import Axis, Picture
@@ -14,12 +15,22 @@ from runner.report.numbers import said
 FORMAT = 1
 """Version of the data's form; `data.js` reads this one."""
 
+Inside: TypeAlias = Callable[[Picture], tuple[str, str]]
+"""Returns two data: addresses of a picture that lies inside the page: of its small copy, and of its file or nothing."""
+
 DIGEST_BYTES = 8
 """How much of a cell's digest the page carries where that tells the cells apart; else it carries all of it."""
 
 
-def document(book: Book, tiles: Iterable[Tile]) -> Json:
-    """Return what the script reads: axes, layout, statistics, and the tiles as columns (see `columns`)."""
+def document(book: Book, tiles: Iterable[Tile], inside: Inside | None = None) -> Json:
+    """Return what the script reads: axes, layout, statistics, and the tiles as columns (see `columns`).
+
+    Args:
+        book: what the page shows.
+        tiles: its tiles.
+        inside: the addresses of a picture's small copy and of its file, where they lie inside the page; None where the
+            page refers to files beside it.
+    """
     packed = _Tiles(book.axes)
     for tile in tiles:
         packed.add(tile)
@@ -27,6 +38,8 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
     return {
         "format": FORMAT,
         "tool": f"sweeprunner {version('sweeprunner')}",
+        "name": book.name,
+        "heading": book.title or book.name,
         "endpoint": book.endpoint,
         "target": book.target,
         "key": book.key_variable,
@@ -35,9 +48,11 @@ def document(book: Book, tiles: Iterable[Tile]) -> Json:
         "axes": [_axis(axis) for axis in book.axes],
         "layout": {role: getattr(book.layout, role) for role in ("x", "y", "columns", "rows")},
         "baseline": [list(pair) for pair in book.layout.baseline.items()],
+        "columns": [list(pair) for pair in book.columns.items()],
         "shares": [asdict(share) for share in book.shares],
         "measures": packed_numbers(book.findings, packed.numbers),
         "findings": said(book.findings, book.axes, packed.places, 2 * columns["digests"]["bytes"]),
+        "inside": None if inside is None else [list(inside(picture)) for picture in packed.pictures],
         **columns,
     }
 
@@ -69,7 +84,7 @@ class _Tiles:
         self._facts, self._request, self._answer = Records(), Records(), Records()
         self._counts: list[int] = []
         self._frames: list[int] = []
-        self._pictures: dict[Picture, int] = {}
+        self.pictures: dict[Picture, int] = {}
         self.numbers: list[Measured] = []
 
     def add(self, tile: Tile) -> None:
@@ -87,7 +102,7 @@ class _Tiles:
         self._answer.add(tile.meta)
         self._counts.append(len(tile.pictures))
         self.numbers += tile.numbers or [{}] * len(tile.pictures)
-        self._frames += [self._pictures.setdefault(picture, len(self._pictures)) for picture in tile.pictures]
+        self._frames += [self.pictures.setdefault(picture, len(self.pictures)) for picture in tile.pictures]
 
     def columns(self) -> dict[str, Json]:
         """Return what the page says of all tiles."""
@@ -100,7 +115,7 @@ class _Tiles:
             "request": self._request.packed(digits),
             "answer": self._answer.packed(digits),
             "frames": {"counts": series(self._counts), "pictures": series(self._frames)},
-            "pictures": _table(list(self._pictures)),
+            "pictures": _table(list(self.pictures)),
         }
 
 

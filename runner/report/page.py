@@ -19,7 +19,7 @@ from runner.files import write_whole
 from runner.nouns import State
 from runner.report.book import Book, Tile
 from runner.report.columns import Json
-from runner.report.document import document
+from runner.report.document import Inside, document
 from runner.report.words import blocks
 from runner.shipped import shipped
 
@@ -55,6 +55,14 @@ SCRIPTS = (
     "pairs.js",
     "duel.js",
     "keys.js",
+    "archive.js",
+    "lettering.js",
+    "sheet.js",
+    "drawing.js",
+    "table.js",
+    "parcel.js",
+    "commands.js",
+    "saving.js",
     "summary.js",
     "plots.js",
     "crossing.js",
@@ -82,18 +90,19 @@ def write(book: Book, folder: Path) -> Path:
     return path
 
 
-def render(book: Book, live: str = "") -> str:
+def render(book: Book, live: str = "", inside: Inside | None = None) -> str:
     """Return the page's HTML; the same book gives the same text.
 
     Args:
         book: what it shows.
         live: address on the page's own server from which it follows a run that goes on; empty for a page that rests.
+        inside: the addresses of pictures that lie inside the page; None for a page with its pictures beside it.
 
     Raises:
         ValueError: a tile names an axis or a point that the book does not have, or a digest is not hex digits.
     """
     tally = _Tally()
-    data = embed(document(book, tally.counting(book.tiles)))
+    data = embed(document(book, tally.counting(book.tiles), inside))
     root = shipped("reports", "page")
     style = (root / "page.css").read_text("utf-8")
     script = "(() => {\n'use strict';\n" + "\n".join((root / name).read_text("utf-8") for name in SCRIPTS) + "})();\n"
@@ -104,7 +113,7 @@ def render(book: Book, live: str = "") -> str:
         book=book,
         blocks=blocks(book.description),
         tally=tally,
-        policy=policy(style, script, live=bool(live)),
+        policy=policy(style, script, live=bool(live), inside=inside is not None),
         live=live,
         style=Markup(style),  # noqa: S704 - this package's own file
         script=Markup(script),  # noqa: S704 - this package's own files
@@ -112,15 +121,15 @@ def render(book: Book, live: str = "") -> str:
     )
 
 
-def policy(style: str, script: str, *, live: bool = False) -> str:
+def policy(style: str, script: str, *, live: bool = False, inside: bool = False) -> str:
     """Return the Content-Security-Policy: pictures beside the page, this style and this script, nothing else.
 
-    A live page may ask its own server, and no other, for news.
+    A live page may ask its own server, and no other, for news; one with its pictures inside may load nothing at all.
     """
     return "; ".join(
         (
             "default-src 'none'",
-            "img-src 'self' file: data:",
+            "img-src data:" if inside else "img-src 'self' file: data:",
             f"style-src '{_fingerprint(style)}'",
             f"script-src '{_fingerprint(script)}'",
             *(["connect-src 'self'"] if live else []),

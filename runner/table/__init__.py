@@ -80,6 +80,13 @@ def frame(
     return _frame(plan, plan.placements() if placements is None else placements, standings, scores, numbers)
 
 
+def columns(plan: Plan, numbers: Mapping[str, str] = NUMBERS) -> dict[str, str]:
+    """Return the types of the columns of a run's table by name, in order; `numbers` are those of what is measured."""
+    parameters = _parameter_types(plan.experiment.endpoint)
+    axes = [column_of(axis.name) for axis in plan.axes if axis.name not in parameters]
+    return {**dict.fromkeys(axes, "string"), **RECORD, **numbers, **parameters}
+
+
 def spreadsheet(
     plan: Plan,
     standings: Mapping[str, Standing],
@@ -177,7 +184,7 @@ def _frame(
 ) -> pd.DataFrame:
     parameters = _parameter_types(plan.experiment.endpoint)
     axes = {axis.name: column_of(axis.name) for axis in plan.axes if axis.name not in parameters}
-    types = {**dict.fromkeys(axes.values(), "string"), **RECORD, **(NUMBERS if numbers else {}), **parameters}
+    types = columns(plan, NUMBERS if numbers else {})
     rows = [row for placement in placements for row in _rows(placement, standings, axes, scores, numbers or _nothing)]
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 

@@ -22,7 +22,19 @@ from runner.verbs.estimating import Estimate, estimate
 from runner.verbs.judging import import_ratings
 from runner.verbs.measuring import Measuring, measure
 from runner.verbs.pacing import pace
-from runner.verbs.reading import axes_of, bundled, count, drawn, exported, grid, load, maybe_paid, render, summarise
+from runner.verbs.reading import (
+    axes_of,
+    bundled,
+    count,
+    drawn,
+    exported,
+    grid,
+    load,
+    maybe_paid,
+    render,
+    render_single,
+    summarise,
+)
 from runner.verbs.sweeping import Result, Surroundings, check, prepare, retried, retry, sweep
 from runner.verbs.taking import Album, animate, sheet
 from runner.verbs.verifying import Sample, Verdict, sampled, stopped, verify
@@ -65,6 +77,7 @@ __all__ = [
     "pivot",
     "prepare",
     "render",
+    "render_single",
     "retried",
     "retry",
     "revise",

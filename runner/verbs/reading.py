@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.ballots import load as load_ratings
 from runner.errors import InputError, RunFolderError
+from runner.files import write_whole
 from runner.folder import RunFolder
 from runner.ledger import Gist
 from runner.notebook import Grid
@@ -202,6 +203,35 @@ def render(run: str | Path, *, measuring: bool = True) -> Path:
     with numbers_of(folder, plan, standings) as numbers:
         folder.write("results.csv", table.spreadsheet(plan, standings, scores(ratings), numbers))
         return report.write(book(plan, standings, folder.manifest(), ratings, numbers), folder.report.parent)
+
+
+def render_single(run: str | Path, out: str | Path) -> Path:
+    """Write a run's page as one file with its pictures inside; return its path.
+
+    Args:
+        run: the run folder.
+        out: the file, written whole or not at all.
+
+    Raises:
+        InputError: the pictures are more than one file should hold.
+        RunFolderError: a picture of the run is missing.
+    """
+    from runner import report
+    from runner.book import book
+
+    folder, out = RunFolder(Path(run)), Path(out)
+    measure(run, most=MEASURED_UNASKED)
+    plan, standings = folder.plan(), standings_of(folder)
+    try:
+        with numbers_of(folder, plan, standings) as numbers:
+            shown = book(plan, standings, folder.manifest(), ratings_of(folder, plan), numbers)
+            text = report.render_single(shown, folder.path)
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"{error.filename}: no such file; `sweep rescue {run}` says which pictures are missing"
+        ) from error
+    write_whole(out, text.encode("utf-8", "replace"))
+    return out
 
 
 def ratings_of(folder: RunFolder, plan: Plan) -> Ratings:

@@ -1,21 +1,17 @@
 """Pins, and what they are compared with: side by side, under a slider, in turns, subtracted; pairs along an axis."""
 
 import base64
-import functools
 import hashlib
-import http.server
 import json
 import re
 import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from books import axis, book, painted, tile, tiles
-from browser.looking import CELLS, Visit, address, words
+from browser.looking import CELLS, Visit, address, served, words
 from playwright.sync_api import Page, expect
 
 from runner.document import check
@@ -37,20 +33,6 @@ def pin(page: Page, *columns: int) -> None:
 
 def sources(page: Page) -> list[str]:
     return [str(image.get_attribute("alt")) for image in page.locator("#compare-stage img").all()]
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder over http, as any static server does."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 # --- pins -------------------------------------------------------------------------------------------------------
