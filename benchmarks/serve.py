@@ -43,6 +43,9 @@ async def served(http: httpx.AsyncClient, pictures: int) -> float:
         async with gate:
             plain = {"enhance_prompt": "no", "safety_checker": "yes", "seed": seed}
             answer = (await http.post("text2img", json=body | plain)).json()
+            while answer["status"] == "processing":
+                await asyncio.sleep(0.1)
+                answer = (await http.post(answer["fetch_result"], json={})).json()
             assert answer["status"] == "success", answer
             assert (await http.get(answer["output"][0])).is_success
 
