@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -20,7 +21,9 @@ from hypothesis import strategies as st
 from runner.nouns import Layout, Picture, State
 from runner.report import render, write
 from runner.report.columns import blob, records, series
+from runner.report.page import SCRIPTS
 from runner.report.words import Block, blocks
+from runner.shipped import shipped
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -281,6 +284,13 @@ def test_the_policy_allows_this_style_and_this_script_by_their_digests_alone(pag
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     ]
+
+
+def test_no_two_scripts_of_the_page_declare_the_same_name() -> None:
+    texts = [(shipped("reports", "page") / name).read_text("utf-8") for name in SCRIPTS]
+    declared = re.findall(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", "\n".join(texts), flags=re.MULTILINE)
+    assert [name for name, times in Counter(declared).items() if times > 1] == []
+    assert len(declared) > 300
 
 
 def test_the_page_is_written_whole_and_holds_everything_but_pictures(tmp_path: Path) -> None:

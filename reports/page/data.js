@@ -67,8 +67,6 @@ function openRecords(records, axes) {
   };
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
 /** A function from a place to the hex digits of the digest there. */
 function openBlob(text, size) {
   const raw = atob(text);

@@ -6,7 +6,7 @@ const SHEET_INK = { paper: '#ffffff', ink: '#1c1c1a', soft: '#63635f', card: '#f
 const SHEET_FRAME = 4; // pixels of a frame in the colour of a number
 const MOST_ACROSS = 3; // pictures beside each other in one cell
 const CARD_LETTERS = 13;
-const BRIGHTER = 3; // times that a difference to the baseline is amplified, as on the page
+const AMPLIFIED = 3; // times that a difference to the baseline is amplified, as on the page
 
 /** Whether the pictures of a frame can be drawn on a canvas that is read afterwards. */
 function isReadable(book, { tile, position }) {
@@ -184,7 +184,7 @@ async function drawSubtracted(context, book, { tile }, image, { left, top, width
   pen.drawImage(image, 0, 0, width, height);
   pen.globalCompositeOperation = 'difference';
   pen.drawImage(other, 0, 0, width, height);
-  for (let time = 0; time < BRIGHTER; time += 1) {
+  for (let time = 0; time < AMPLIFIED; time += 1) {
     context.globalCompositeOperation = time ? 'lighter' : 'source-over';
     context.drawImage(layer, left, top);
   }
