@@ -27,7 +27,7 @@ from runner.nouns import Drawn, Generation
 
 if TYPE_CHECKING:
     from runner.engine import Engine
-    from runner.engine.stable_diffusion import StableDiffusion
+    from runner.engine.loaded import LoadedModel
 
 PACKAGES: Final = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "scipy", "tomesd")
 """The packages of the extra `local`; scipy is what LMSDiscreteScheduler integrates with."""
@@ -58,7 +58,7 @@ class DiffusionEngine:
         self._library.folders()
         self._device = device
         self._threads = threads
-        self._loaded: OrderedDict[str, tuple[Stamp, StableDiffusion]] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[Stamp, LoadedModel]] = OrderedDict()
 
     def models(self) -> dict[str, str]:
         """Return the digest of each model by model_id: over all its files, its LoRAs and VAEs among them."""
@@ -95,20 +95,21 @@ class DiffusionEngine:
         """
         return enhance.enhance(prompt, enhance.additions_of(self._library.folder(model_id).path))
 
-    def _model(self, folder: ModelFolder) -> "StableDiffusion":
+    def _model(self, folder: ModelFolder) -> "LoadedModel":
         stamp = folder.stamp()
         loaded = self._loaded.pop(folder.model_id, None)
         if loaded is None or loaded[0] != stamp:
             while len(self._loaded) >= MODELS_KEPT:
                 self._loaded.popitem(last=False)
-            loaded = (stamp, _backend().StableDiffusion(folder, self._device, self._threads))
+            loaded = (stamp, _backend().LoadedModel(folder, self._device, self._threads))
         self._loaded[folder.model_id] = loaded
         return loaded[1]
 
 
 def _backend() -> Any:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # huggingface_hub reads it once, when it is imported
-    return importlib.import_module("runner.engine.stable_diffusion")
+    importlib.import_module("runner.engine.quiet").hush()  # before the pipelines are imported, which is when they talk
+    return importlib.import_module("runner.engine.loaded")
 
 
 def require_packages(find: Callable[[str], object] = find_spec) -> None:

@@ -1,0 +1,130 @@
+"""One call of a diffusers pipeline: a generation in, a picture out, and a refusal where numbers end. Imports torch."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+import tomesd
+import torch
+from PIL import Image
+
+from runner.engine.pictures import initial_image, repaint_mask
+from runner.errors import EngineError
+from runner.nouns import Generation
+
+MERGED_SHARE: Final = 0.5
+"""Share of tokens that tomesd merges: the most that its authors recommend."""
+
+MERGED_DOWNSAMPLE: Final = 2
+"""Attention down to half of the latents' resolution is merged. At tomesd's own 1, a model without attention at full
+resolution, such as studio-tiny, would not be touched."""
+
+
+def input_images(generation: Generation) -> dict[str, Image.Image]:
+    """Return the pictures that the endpoint's pipeline takes, by argument. Raises EngineError."""
+    match generation.endpoint:
+        case "text2img":
+            return {}
+        case "img2img":
+            return {"image": initial_image(generation)}
+        case "inpaint":
+            return {"image": initial_image(generation), "mask_image": repaint_mask(generation)}
+
+
+def denoises(generation: Generation) -> bool:
+    """Return whether a step is left to do: an initial image and a small strength may leave none."""
+    return generation.endpoint == "text2img" or int(generation.num_inference_steps * generation.strength) >= 1
+
+
+def denoise(
+    pipeline: Any,
+    inputs: Mapping[str, Image.Image],
+    generation: Generation,
+    skipping: Callable[[Any], AbstractContextManager[None]],
+) -> Image.Image:
+    """Return what a pipeline makes of a generation.
+
+    Raises:
+        EngineError: diffusers refuses what is asked; or numbers left the range of 32-bit floats on the way.
+    """
+    arguments: dict[str, Any] = dict(inputs)
+    if generation.endpoint != "img2img":
+        arguments |= {"width": generation.width, "height": generation.height}
+    if generation.endpoint != "text2img":
+        arguments["strength"] = generation.strength
+    try:
+        with _merged_tokens(pipeline.unet, generation), skipping(pipeline):
+            decoded = pipeline(
+                prompt=generation.prompt,
+                negative_prompt=generation.negative_prompt,
+                num_inference_steps=generation.num_inference_steps,
+                guidance_scale=generation.guidance_scale,
+                clip_skip=generation.clip_skip - 1 or None,
+                generator=torch.Generator("cpu").manual_seed(generation.seed),
+                callback_on_step_end=_watch(generation),
+                output_type="pt",
+                **arguments,
+            ).images
+    except ValueError as error:  # how the pipelines and schedulers of diffusers refuse what they are asked
+        raise EngineError(
+            f"{_described(generation)}: diffusers refuses this ({error}); change what it names and send it again"
+        ) from error
+    return _finished(pipeline, decoded, generation)
+
+
+def reconstruct(pipeline: Any, image: Image.Image, generation: Generation) -> Image.Image:
+    """Return an initial image as the VAE keeps it: what denoising would start from, had it a step."""
+    generator = torch.Generator("cpu").manual_seed(generation.seed)
+    with torch.no_grad():
+        encoded = pipeline.vae.encode(pipeline.image_processor.preprocess(image).to(pipeline.vae.device))
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(generator)
+        decoded = pipeline.vae.decode(latents, return_dict=False)[0]
+    return _finished(pipeline, pipeline.image_processor.postprocess(decoded, output_type="pt"), generation)
+
+
+def _watch(generation: Generation) -> Callable[..., dict[str, torch.Tensor]]:
+    """Return a callback that stops at the first step whose latents are not numbers any more."""
+
+    def check(_pipeline: Any, step: int, _timestep: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if not tensors["latents"].isfinite().all():
+            raise EngineError(
+                f"{_described(generation)}: the latents are not finite after run {step + 1} of the model, so there "
+                "is no picture; lower guidance_scale or LoRA strengths, or choose another scheduler"
+            )
+        return tensors
+
+    return check
+
+
+def _finished(pipeline: Any, decoded: torch.Tensor, generation: Generation) -> Image.Image:
+    if not decoded.isfinite().all():
+        raise EngineError(
+            f"{_described(generation)}: the VAE's output is not finite, so there is no picture; choose another vae, or "
+            "lower guidance_scale or LoRA strengths"
+        )
+    processor = pipeline.image_processor
+    picture: Image.Image = processor.numpy_to_pil(processor.pt_to_numpy(decoded))[0]
+    return picture
+
+
+def _described(generation: Generation) -> str:
+    loras = "".join(f", LoRA {name} {strength:g}" for name, strength in generation.loras)
+    return (
+        f"{generation.endpoint} with {generation.model_id}, {generation.scheduler or 'its own scheduler'}, "
+        f"{generation.num_inference_steps} steps, guidance {generation.guidance_scale:g}{loras}"
+    )
+
+
+@contextmanager
+def _merged_tokens(unet: Any, generation: Generation) -> Iterator[None]:
+    """Merge similar tokens in attention while this lasts, if the generation asks for it (Bolya and Hoffman 2023)."""
+    if not generation.tomesd:
+        yield
+        return
+    tomesd.apply_patch(unet, ratio=MERGED_SHARE, max_downsample=MERGED_DOWNSAMPLE)
+    # tomesd would otherwise draw which tokens to keep from the process's own generator, whose state anyone may change
+    unet._tome_info["args"]["generator"] = torch.Generator(unet.device).manual_seed(generation.seed)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        tomesd.remove_patch(unet)

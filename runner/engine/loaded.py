@@ -1,0 +1,128 @@
+"""One model in memory, over the stock pipelines of diffusers. Importing this imports torch.
+
+Everything is computed in 32-bit floats, whatever the weights are stored in. The text encoder, the U-Net and the VAE are
+loaded once and shared by the three pipelines; pipelines and schedulers are built for each picture, which takes under a
+millisecond and leaves nothing behind for the next.
+"""
+
+from typing import Any
+
+import torch
+from PIL import Image
+
+from runner.engine.clip_checker import ClipChecker
+from runner.engine.denoising import denoise, denoises, input_images, reconstruct
+from runner.engine.folders import ModelFolder, pick
+from runner.engine.loading import family_in, load_model, load_vae
+from runner.engine.safety import Checker, rule_of
+from runner.engine.schedulers import INVERSE, scheduler_for
+from runner.engine.wardrobe import Wardrobe
+from runner.errors import EngineError
+from runner.nouns import Generation
+
+
+class LoadedModel:
+    """A loaded model, with the LoRAs of the last picture still on it and the last custom VAE still at hand."""
+
+    def __init__(self, folder: ModelFolder, device: str, threads: int) -> None:
+        self._folder = folder
+        self._device = device
+        self._threads = threads
+        self._family = family_in(folder)
+        self._dress_anew()
+        self._vae: tuple[str, Any] = ("", None)
+        self._clip_checker: ClipChecker | None = None
+
+    def checker(self) -> Checker | None:
+        """Return what looks at this model's pictures: its own rule, or its safety checker; None when it has neither.
+
+        Raises:
+            EngineError: it is there and cannot be loaded.
+        """
+        rule = rule_of(self._folder.path)
+        if rule is None and self._folder.has_safety_checker():
+            self._clip_checker = self._clip_checker or ClipChecker(self._folder.path, self._device)
+            return self._clip_checker
+        return rule
+
+    def picture(self, generation: Generation) -> Image.Image:
+        """Return one picture.
+
+        Raises:
+            EngineError: the model, or diffusers with this model, cannot do what is asked; or numbers left the range of
+                32-bit floats on the way.
+        """
+        torch.set_num_threads(self._threads)
+        self._check(generation)
+        inputs = input_images(generation)
+        self._wear(generation.loras)
+        pipeline = self._pipeline(generation)
+        if denoises(generation):
+            picture = denoise(pipeline, inputs, generation, self._family.skipping)
+        else:
+            picture = reconstruct(pipeline, inputs["image"], generation)
+        if generation.endpoint == "inpaint":
+            return Image.composite(picture, inputs["image"], inputs["mask_image"])
+        return picture
+
+    def _check(self, generation: Generation) -> None:
+        where, config = f"{generation.endpoint} with {generation.model_id}", self._base.unet.config
+        if generation.width % 8 or generation.height % 8:
+            size = f"{generation.width}×{generation.height}"
+            raise EngineError(f"{where}: a size of {size} is not divisible by 8; send multiples of 8")
+        layers = self._family.deepest_skip(self._base)
+        if not 1 <= generation.clip_skip <= layers:
+            raise EngineError(
+                f"clip_skip: {generation.clip_skip} is not a layer of this model's text encoder, which has {layers}; "
+                f"1 takes the last and {layers} the first: send 1 to {layers}"
+            )
+        if generation.scheduler == INVERSE and generation.endpoint != "text2img":
+            raise EngineError(
+                f"scheduler: {INVERSE} turns a picture into noise and denoises nothing, so {generation.endpoint} has "
+                "no picture to give; the other 17 schedulers denoise: send one of these, or use text2img, where what "
+                f"{INVERSE} makes is noise"
+            )
+        if config.in_channels != config.out_channels and generation.endpoint != "inpaint":
+            raise EngineError(
+                f"{where}: the model is an inpainting model, whose U-Net reads {config.in_channels} channels (latents, "
+                "mask and masked image); it does inpaint alone: send it there, or choose another model_id"
+            )
+
+    def _pipeline(self, generation: Generation) -> Any:
+        pipeline = self._family.pipeline(generation.endpoint, self._base, self._named_vae(generation.vae))
+        pipeline.scheduler = scheduler_for(
+            generation.scheduler,
+            self._base.scheduler.config,
+            use_karras_sigmas=generation.use_karras_sigmas,
+            algorithm_type=generation.algorithm_type,
+        )
+        return pipeline
+
+    def _named_vae(self, name: str) -> Any:
+        """Return the model's own VAE, or the one of that name; only the last of these stays in memory."""
+        if not name:
+            return self._base.vae
+        if self._vae[0] != name:
+            folder = pick(name, self._folder.vaes(), "vae", f"a VAE of model {self._folder.model_id!r}")
+            vae = load_vae(name, folder)
+            if vae.config.latent_channels != self._base.vae.config.latent_channels:
+                raise EngineError(
+                    f"vae: {name!r} has {vae.config.latent_channels} latent channels, and model "
+                    f"{self._folder.model_id!r} works with {self._base.vae.config.latent_channels}; send a VAE that "
+                    "has as many, or leave vae out for the model's own"
+                )
+            self._vae = (name, vae.to(self._device))
+        return self._vae[1]
+
+    def _wear(self, loras: tuple[tuple[str, float], ...]) -> None:
+        files = self._wardrobe.find(loras)
+        try:
+            self._wardrobe.wear(self._base, files, loras)
+        except EngineError:
+            self._dress_anew()
+            raise
+
+    def _dress_anew(self) -> None:
+        """Load the model, with no LoRA on it."""
+        self._base = load_model(self._folder, self._family, self._device)
+        self._wardrobe = Wardrobe(self._folder)

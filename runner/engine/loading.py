@@ -1,0 +1,73 @@
+"""From files to models in memory: a pipeline with everything that a family shares, and VAEs. Importing this imports torch."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import diffusers
+import torch
+from safetensors import SafetensorError
+
+from runner.engine.families import FAMILIES, Family, family_of
+from runner.engine.folders import ModelFolder
+from runner.errors import EngineError
+
+VAES: Final = ("AutoencoderKL", "AutoencoderTiny", "AsymmetricAutoencoderKL")
+
+UNREADABLE: Final = (OSError, ValueError, RuntimeError, SafetensorError)
+"""What diffusers raises for files that are not what they should be."""
+
+
+def family_in(folder: ModelFolder) -> Family:
+    """Return the family of a model. Raises EngineError when the engine does not drive it."""
+    kind = folder.index().get("_class_name")
+    family = family_of(kind)
+    if family is None:
+        allowed = [name for known in FAMILIES for name in known.names]
+        raise EngineError(
+            f"model_id: {folder.model_id!r} is a folder for {kind}; this engine drives {', '.join(allowed)}: "
+            f"choose a model of {' or '.join(known.title for known in FAMILIES)}"
+        )
+    return family
+
+
+def load_model(folder: ModelFolder, family: Family, device: str) -> Any:
+    """Return a model's text2img pipeline, on a device. Raises EngineError."""
+    try:
+        pipeline = family.pipelines["text2img"].from_pretrained(
+            folder.path, dtype=torch.float32, local_files_only=True, **family.left_out
+        )
+    except UNREADABLE as error:
+        raise EngineError(
+            f"model_id: {folder.model_id!r} cannot be loaded ({first_line(error)}); a complete folder in the "
+            "diffusers format is needed: copy or convert the model again"
+        ) from error
+    try:
+        return pipeline.to(device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises for no such word, and for no such hardware
+        raise EngineError(
+            f"device: {device!r} cannot take model {folder.model_id!r} ({first_line(error)}); cpu, cuda, cuda:1 or mps is "
+            "allowed where this machine has it: start again with another --device"
+        ) from error
+
+
+def load_vae(name: str, folder: Path) -> Any:
+    """Return the VAE in a folder. Raises EngineError."""
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["_class_name"]
+        if kind in VAES:
+            return getattr(diffusers, kind).from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    except (*UNREADABLE, KeyError, TypeError) as error:
+        raise EngineError(
+            f"vae: {name!r} cannot be loaded ({first_line(error)}); a VAE's folder in the diffusers format is needed: "
+            "copy it again, or leave vae out for the model's own"
+        ) from error
+    raise EngineError(
+        f"vae: {name!r} is of class {kind!r}; {', '.join(VAES)} fit Stable Diffusion: send another, or leave vae out "
+        "for the model's own"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    return (str(error) or type(error).__name__).strip().splitlines()[0]
