@@ -17,6 +17,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from PIL import Image, ImageStat  # noqa: E402 - after the extra is known to be there
+from tiny import save_lora, save_model, tiny_unet, tiny_vae  # noqa: E402
 
 from runner.engine.diffusion import MODELS_KEPT, DiffusionEngine, require_packages  # noqa: E402
 from runner.engine.enhance import additions_of, enhance  # noqa: E402
@@ -51,107 +52,6 @@ INPAINT = replace(
 
 
 # --- a model folder --------------------------------------------------------------------------------------------------
-
-
-def save_tokenizer(folder: Path) -> None:
-    from transformers import CLIPTokenizer
-
-    letters = [*"abcdefghijklmnopqrstuvwxyz,", *(letter + "</w>" for letter in "abcdefghijklmnopqrstuvwxyz,")]
-    vocabulary = {token: index for index, token in enumerate([*letters, "<|startoftext|>", "<|endoftext|>"])}
-    CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=20).save_pretrained(folder)
-
-
-def tiny_text_encoder() -> Any:
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    config = CLIPTextConfig(
-        vocab_size=56,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        max_position_embeddings=20,
-        bos_token_id=54,
-        eos_token_id=55,
-        pad_token_id=55,
-    )
-    encoder = CLIPTextModel(config)
-    for parameter in encoder.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return encoder
-
-
-def tiny_unet(in_channels: int = 4) -> Any:
-    from diffusers import UNet2DConditionModel
-
-    return UNet2DConditionModel(
-        sample_size=8,
-        in_channels=in_channels,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=16,
-        attention_head_dim=4,
-        norm_num_groups=4,
-    )
-
-
-def tiny_vae(latent_channels: int = 4) -> Any:
-    from diffusers import AutoencoderTiny
-
-    widths = (8, 8, 8, 8)
-    return AutoencoderTiny(
-        encoder_block_out_channels=widths, decoder_block_out_channels=widths, latent_channels=latent_channels
-    )
-
-
-def tiny_pipeline(in_channels: int = 4) -> Any:
-    from diffusers import PNDMScheduler, StableDiffusionPipeline
-
-    torch.manual_seed(0)
-    config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-    return StableDiffusionPipeline(
-        vae=tiny_vae(),
-        text_encoder=tiny_text_encoder(),
-        tokenizer=None,
-        unet=tiny_unet(in_channels),
-        scheduler=PNDMScheduler(**config, skip_prk_steps=True, set_alpha_to_one=False),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-
-
-def save_model(folder: Path, in_channels: int = 4) -> Path:
-    tiny_pipeline(in_channels).save_pretrained(folder)
-    save_tokenizer(folder / "tokenizer")
-    index = json.loads((folder / "model_index.json").read_text())
-    index["tokenizer"] = ["transformers", "CLIPTokenizer"]
-    (folder / "model_index.json").write_text(json.dumps(index))
-    return folder
-
-
-def save_lora(path: Path, *, seed: int, text_encoder: bool = True, prefix: str = "") -> Path:
-    """Write a LoRA of random weights; a `prefix` names text encoder layers as transformers 4 did."""
-    from diffusers.utils import convert_state_dict_to_diffusers
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-    from safetensors.torch import save_file
-
-    torch.manual_seed(seed)
-    tensors = {}
-    parts = {"unet": (tiny_unet(), ["to_q", "to_v"])}
-    if text_encoder:
-        parts["text_encoder"] = (tiny_text_encoder(), ["q_proj", "v_proj"])
-    for name, (part, layers) in parts.items():
-        part.add_adapter(LoraConfig(r=2, lora_alpha=2, init_lora_weights=False, target_modules=layers))
-        state = convert_state_dict_to_diffusers(get_peft_model_state_dict(part))
-        inner = prefix if name == "text_encoder" else ""
-        tensors |= {f"{name}.{inner}{key}": tensor.contiguous() for key, tensor in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -553,7 +453,9 @@ def test_a_model_of_another_family_is_refused(copied: Path) -> None:
         DiffusionEngine(copied).generate(PLAIN)
     assert str(refusal.value) == (
         "model_id: 'tiny' is a folder for FluxPipeline; this engine drives StableDiffusionPipeline, "
-        "StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline: choose a model of Stable Diffusion 1 or 2"
+        "StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionXLPipeline, "
+        "StableDiffusionXLImg2ImgPipeline, StableDiffusionXLInpaintPipeline: choose a model of Stable Diffusion 1 or 2, "
+        "or Stable Diffusion XL"
     )
 
 

@@ -40,7 +40,7 @@ def denoise(
     pipeline: Any,
     inputs: Mapping[str, Image.Image],
     generation: Generation,
-    skipping: Callable[[Any], AbstractContextManager[None]],
+    skipping: Callable[[Any], AbstractContextManager[Any]],
 ) -> Image.Image:
     """Return what a pipeline makes of a generation.
 
@@ -56,7 +56,7 @@ def denoise(
         with _merged_tokens(pipeline.unet, generation), skipping(pipeline):
             decoded = pipeline(
                 prompt=generation.prompt,
-                negative_prompt=generation.negative_prompt,
+                negative_prompt=generation.negative_prompt or None,
                 num_inference_steps=generation.num_inference_steps,
                 guidance_scale=generation.guidance_scale,
                 clip_skip=generation.clip_skip - 1 or None,

@@ -1,7 +1,8 @@
-"""The diffusion engine: any folder of Stable Diffusion models in the diffusers format, driven by diffusers.
+"""The diffusion engine: any folder of Stable Diffusion models (1, 2, XL) in the diffusers format, driven by diffusers.
 
-What lies where in such a folder is in `runner.engine.folders`, the 18 schedulers in `runner.engine.schedulers`, what
-`enhance_prompt` does in `runner.engine.enhance`. Nothing is fetched: what is not in the folder does not exist.
+What differs between these families is in `runner.engine.families`, what lies where in a folder in
+`runner.engine.folders`, the 18 schedulers in `runner.engine.schedulers`, what `enhance_prompt` does in
+`runner.engine.enhance`. Nothing is fetched: what is not in the folder does not exist.
 
 Bytes. One picture a call, 32-bit floats, a fixed number of threads, and all randomness from one generator on the CPU
 seeded with the generation's seed: equal generations give equal bytes on one machine with one version of torch. Another

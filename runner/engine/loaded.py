@@ -70,12 +70,7 @@ class LoadedModel:
         if generation.width % 8 or generation.height % 8:
             size = f"{generation.width}×{generation.height}"
             raise EngineError(f"{where}: a size of {size} is not divisible by 8; send multiples of 8")
-        layers = self._family.deepest_skip(self._base)
-        if not 1 <= generation.clip_skip <= layers:
-            raise EngineError(
-                f"clip_skip: {generation.clip_skip} is not a layer of this model's text encoder, which has {layers}; "
-                f"1 takes the last and {layers} the first: send 1 to {layers}"
-            )
+        self._family.check_skip(self._base, generation.clip_skip)
         if generation.scheduler == INVERSE and generation.endpoint != "text2img":
             raise EngineError(
                 f"scheduler: {INVERSE} turns a picture into noise and denoises nothing, so {generation.endpoint} has "

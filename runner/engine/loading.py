@@ -20,13 +20,20 @@ UNREADABLE: Final = (OSError, ValueError, RuntimeError, SafetensorError)
 
 def family_in(folder: ModelFolder) -> Family:
     """Return the family of a model. Raises EngineError when the engine does not drive it."""
-    kind = folder.index().get("_class_name")
+    index = folder.index()
+    kind = index.get("_class_name")
     family = family_of(kind)
     if family is None:
         allowed = [name for known in FAMILIES for name in known.names]
         raise EngineError(
             f"model_id: {folder.model_id!r} is a folder for {kind}; this engine drives {', '.join(allowed)}: "
-            f"choose a model of {' or '.join(known.title for known in FAMILIES)}"
+            f"choose a model of {', or '.join(known.title for known in FAMILIES)}"
+        )
+    lacking = [encoder for encoder in family.encoders if not (index.get(encoder) or [None])[0]]
+    if lacking:
+        raise EngineError(
+            f"model_id: {folder.model_id!r} has no {' and no '.join(lacking)}, as a refiner has not; this engine drives models "
+            f"with {' and '.join(family.encoders)}, which draw by themselves: choose the base model"
         )
     return family
 
