@@ -89,11 +89,16 @@ def tiny_kl(*, force_upcast: bool = True) -> Any:
     return AutoencoderKL(block_out_channels=widths, norm_num_groups=2, force_upcast=force_upcast, **blocks)
 
 
-def tiny_pipeline(in_channels: int = 4, family: str = SD1) -> Any:
+def tiny_pipeline(in_channels: int = 4, family: str = SD1, vae: Any = None) -> Any:
     import diffusers
 
     torch.manual_seed(0)
-    parts = {"vae": tiny_vae(), "tokenizer": None, "unet": tiny_unet(in_channels, family), "feature_extractor": None}
+    parts = {
+        "vae": vae or tiny_vae(),
+        "tokenizer": None,
+        "unet": tiny_unet(in_channels, family),
+        "feature_extractor": None,
+    }
     if family == XL:
         return diffusers.StableDiffusionXLPipeline(
             **parts,
@@ -117,8 +122,8 @@ def tiny_pipeline(in_channels: int = 4, family: str = SD1) -> Any:
     )
 
 
-def save_model(folder: Path, in_channels: int = 4, family: str = SD1) -> Path:
-    tiny_pipeline(in_channels, family).save_pretrained(folder)
+def save_model(folder: Path, in_channels: int = 4, family: str = SD1, vae: Any = None) -> Path:
+    tiny_pipeline(in_channels, family, vae).save_pretrained(folder)
     index = json.loads((folder / "model_index.json").read_text())
     for tokenizer in ("tokenizer", "tokenizer_2") if family == XL else ("tokenizer",):
         save_tokenizer(folder / tokenizer)

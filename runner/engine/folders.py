@@ -2,6 +2,7 @@
 
     MODEL_DIR/model_index.json          MODEL_DIR is one model, named as its folder
     MODEL_DIR/NAME/model_index.json     or a folder of models, each named as its sub-folder
+    MODEL_DIR/NAME.safetensors          or as its one file (see `runner.engine.single_files`)
     …/loras/LORA.safetensors            in a model's folder: LoRAs of that model, by file name
     …/vaes/VAE/config.json              and VAEs in the diffusers format, by folder name
     …/enhance.json                      what `enhance_prompt` does (see `runner.engine.enhance`)
@@ -22,6 +23,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from runner.canon import digest
 from runner.engine.enhance import FILE_NAME as ENHANCE_FILE
 from runner.engine.safety import FILE_NAME as SAFETY_FILE
+from runner.engine.single_files import lacking, settings_of, single_files
 from runner.errors import EngineError
 
 Found = TypeVar("Found")
@@ -36,11 +38,26 @@ Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFolder:
-    """One model on disk. `shared` is the folder above when that holds LoRAs and VAEs for every model."""
+    """One model on disk.
+
+    Attributes:
+        model_id: its name in requests.
+        path: its own folder, which a model in one file need not have.
+        shared: the folder above, when that holds LoRAs and VAEs for every model.
+        file: all its weights, when they are in one file.
+        settings: the folder with the settings that such a file lacks.
+    """
 
     model_id: str
     path: Path
     shared: Path | None = None
+    file: Path | None = None
+    settings: Path | None = None
+
+    @property
+    def described(self) -> Path:
+        """Return the folder with `model_index.json` and what it names."""
+        return self.settings or self.path
 
     def index(self) -> dict[str, Any]:
         """Return `model_index.json`: the pipeline's class, and library and class of each component.
@@ -49,7 +66,7 @@ class ModelFolder:
             EngineError: the file is not a JSON object.
         """
         try:
-            index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
+            index = json.loads((self.described / INDEX).read_text(encoding="utf-8"))
         except ValueError as error:
             raise EngineError(f"{self._broken_index()} ({error})") from error
         if not isinstance(index, dict):
@@ -67,16 +84,21 @@ class ModelFolder:
         return {file.parent.name: file.parent for folder in folders for file in sorted(folder.glob("*/config.json"))}
 
     def has_safety_checker(self) -> bool:
-        """Return whether the model has the safety checker of Stable Diffusion."""
+        """Return whether the model has the safety checker of Stable Diffusion; one file never has it."""
+        if self.file:
+            return False
         entry = self.index().get("safety_checker")
         return isinstance(entry, list) and bool(entry[0])
 
     def files(self) -> dict[str, Path]:
         """Return every file that can change a picture or a prompt, by the name that it has in the digest."""
-        files = {name: self.path / name for name in (INDEX, ENHANCE_FILE, SAFETY_FILE) if (self.path / name).is_file()}
+        files = {name: self.path / name for name in (ENHANCE_FILE, SAFETY_FILE) if (self.path / name).is_file()}
+        files[INDEX] = self.described / INDEX
+        if self.file:
+            files["weights"] = self.file
         for component, entry in self.index().items():
             if component not in UNUSED_COMPONENTS and isinstance(entry, list) and entry[0]:
-                files |= _below(self.path / component, component)
+                files |= _below(self.described / component, component)
         for name, file in self.loras().items():
             files[f"loras/{name}"] = file
         for name, folder in self.vaes().items():
@@ -112,21 +134,32 @@ class ModelLibrary:
         if (root / INDEX).is_file():
             name = root.resolve().name
             return {name: ModelFolder(model_id=name, path=root)}
-        found = sorted(index.parent for index in root.glob(f"*/{INDEX}"))
+        found = {
+            index.parent.name: ModelFolder(model_id=index.parent.name, path=index.parent, shared=root)
+            for index in sorted(root.glob(f"*/{INDEX}"))
+        }
+        unsettled = {}
+        for name, file in single_files(root).items():
+            settings = settings_of(file, INDEX)
+            if settings is None:
+                unsettled[name] = file
+            elif name not in found:
+                found[name] = ModelFolder(model_id=name, path=root / name, shared=root, file=file, settings=settings)
         if not found:
-            raise EngineError(
-                f"model folder {str(root)!r}: no {INDEX} in it or one level below; it must be one model in the "
-                "diffusers format or a folder of such models: name another folder"
-            )
-        return {folder.name: ModelFolder(model_id=folder.name, path=folder, shared=root) for folder in found}
+            raise EngineError(next(map(lacking, unsettled.values()), _no_model(root)))
+        return found
 
     def folder(self, model_id: str) -> ModelFolder:
         """Return one model's folder.
 
         Raises:
-            EngineError: there is no such model.
+            EngineError: there is no such model, or it is a file without settings.
         """
-        return pick(model_id, self.folders(), "model_id", "a model of this server")
+        folders = self.folders()
+        file = None if model_id in folders else single_files(self._model_dir).get(model_id)
+        if file:
+            raise EngineError(lacking(file))
+        return pick(model_id, folders, "model_id", "a model of this server")
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each model by model_id: over names and bytes of its files, LoRAs and VAEs among them.
@@ -158,6 +191,13 @@ def pick(name: str, among: Mapping[str, Found], where: str, kind: str) -> Found:
         return among[name]
     there = f"there are {', '.join(sorted(among))}: send one of these" if among else "there is none: leave it out"
     raise EngineError(f"{where}: {name!r} is not {kind}; {there}")
+
+
+def _no_model(root: Path) -> str:
+    return (
+        f"model folder {str(root)!r}: no {INDEX} in it or one level below; it must be one model in the "
+        "diffusers format or a folder of such models: name another folder"
+    )
 
 
 def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:

@@ -40,8 +40,19 @@ def family_in(folder: ModelFolder) -> Family:
 
 def load_model(folder: ModelFolder, family: Family, device: str) -> Any:
     """Return a model's text2img pipeline, on a device. Raises EngineError."""
+    pipeline = _from_folder(folder, family) if folder.file is None else _from_file(folder, folder.file, family)
     try:
-        pipeline = family.pipelines["text2img"].from_pretrained(
+        return pipeline.to(device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises for no such word, and for no such hardware
+        raise EngineError(
+            f"device: {device!r} cannot take model {folder.model_id!r} ({first_line(error)}); cpu, cuda, cuda:1 or mps is "
+            "allowed where this machine has it: start again with another --device"
+        ) from error
+
+
+def _from_folder(folder: ModelFolder, family: Family) -> Any:
+    try:
+        return family.pipelines["text2img"].from_pretrained(
             folder.path, dtype=torch.float32, local_files_only=True, **family.left_out
         )
     except UNREADABLE as error:
@@ -49,12 +60,21 @@ def load_model(folder: ModelFolder, family: Family, device: str) -> Any:
             f"model_id: {folder.model_id!r} cannot be loaded ({first_line(error)}); a complete folder in the "
             "diffusers format is needed: copy or convert the model again"
         ) from error
+
+
+def _from_file(folder: ModelFolder, file: Path, family: Family) -> Any:
+    """Return the pipeline of a model in one file. diffusers asks no hub as long as it is given the settings."""
     try:
-        return pipeline.to(device)
-    except (RuntimeError, AssertionError) as error:  # what torch raises for no such word, and for no such hardware
+        return family.pipelines["text2img"].from_single_file(
+            str(file), config=str(folder.described), dtype=torch.float32, local_files_only=True, **family.left_out
+        )
+    except Exception as error:  # a file and settings that do not belong together can make diffusers fail in any way
+        # what torch raises of a weight that was in no file, and so has no numbers
+        found = "weights are not in it" if isinstance(error, NotImplementedError) else first_line(error)
         raise EngineError(
-            f"device: {device!r} cannot take model {folder.model_id!r} ({first_line(error)}); cpu, cuda, cuda:1 or mps is "
-            "allowed where this machine has it: start again with another --device"
+            f"model_id: {folder.model_id!r} cannot be loaded from {file.name} with the settings in "
+            f"{folder.described.parent.name}/{folder.described.name} ({found}); they must be those of the model "
+            "that it was trained from, and the file whole: replace the one that is wrong"
         ) from error
 
 

@@ -17,6 +17,7 @@ HARMLESS: Final = (
     "{'block_out_channels': [",  # AutoencoderTiny saves a field that it does not read
     "to have `lower_order_final` set to True",  # DPMSolverSinglestep with an odd number of steps, as all three are
     "{'skip_prk_steps': True} were passed to",  # a field of PNDM's that DDIM's configs hold, and LCM does not read
+    "that should be kept in float32: []",  # said of a model in one file: there are none to keep
     "No LoRA keys associated to",  # a LoRA of the U-Net alone, or of the text encoder alone
 )
 
