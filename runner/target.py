@@ -24,9 +24,10 @@ from runner import wire
 from runner.carrier import carrier
 from runner.client import Client, Mailbox
 from runner.engine import Engine
-from runner.engine.diffusion import DiffusionEngine
+from runner.engine.diffusion import PLAIN, DiffusionEngine
 from runner.engine.process import ProcessEngine, end_children
 from runner.engine.sketch import SketchEngine
+from runner.engine.tuning import Tuning
 from runner.errors import InputError
 from runner.nouns import Address, Provider
 from runner.pace import Clock
@@ -140,18 +141,20 @@ def make_engine(name: str, *, model_dir: Path | None = None, device: str = "cpu"
     return recipe_of(name, model_dir=model_dir, device=device)()
 
 
-def make_engines(workers: int, name: str, *, model_dir: Path | None = None, device: str = "cpu") -> Sequence[Engine]:
+def make_engines(
+    workers: int, name: str, *, model_dir: Path | None = None, device: str = "cpu", tuning: Tuning = PLAIN
+) -> Sequence[Engine]:
     """Return so many engines for one server: the first in this process if it is alone, each in its own otherwise.
 
     Raises:
         InputError: no engine has that name.
         EngineMissing: its packages are not installed.
     """
-    recipe = recipe_of(name, model_dir=model_dir, device=device)
+    recipe = recipe_of(name, model_dir=model_dir, device=device, tuning=tuning)
     return [recipe()] if workers == 1 else [ProcessEngine(recipe) for _ in range(workers)]
 
 
-def recipe_of(name: str, *, model_dir: Path | None, device: str) -> Callable[[], Engine]:
+def recipe_of(name: str, *, model_dir: Path | None, device: str, tuning: Tuning = PLAIN) -> Callable[[], Engine]:
     """Return what makes an engine; picklable, so that it can be made in another process or on another machine.
 
     Raises:
@@ -159,7 +162,7 @@ def recipe_of(name: str, *, model_dir: Path | None, device: str) -> Callable[[],
     """
     match name:
         case "diffusion":
-            return partial(DiffusionEngine, model_dir or shipped("models"), device=device)
+            return partial(DiffusionEngine, model_dir or shipped("models"), device=device, tuning=tuning)
         case "sketch":
             return SketchEngine
         case _:

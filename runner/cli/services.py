@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from runner.cli.words import complain, say_json, say_table
 from runner.errors import EngineError, InputError
 
 if TYPE_CHECKING:
+    from runner.engine.tuning import Tuning
     from runner.server import Store
 
 KEY_VARIABLE = "SWEEP_KEY"
@@ -30,9 +32,31 @@ def serve(
         typer.Option("--model-dir", help="A diffusers folder, or a folder of them."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="Where diffusion computes: cpu, cuda, mps.")] = "cpu",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            "--dtype", help="float32, float16 or bfloat16; float16 on cuda and float32 elsewhere if not said."
+        ),
+    ] = "",
+    channels_last: Annotated[
+        bool,
+        typer.Option("--channels-last", help="Keep a pixel's channels together: faster convolutions on most GPUs."),
+    ] = False,
+    attention_slicing: Annotated[
+        bool, typer.Option("--attention-slicing", help="Less memory, slower: for a device whose memory runs out.")
+    ] = False,
     workers: Annotated[
         int,
         typer.Option("--workers", min=1, max=64, help="Engines, each in a process of its own if there are several."),
+    ] = 1,
+    batch: Annotated[
+        int,
+        typer.Option(
+            "--batch",
+            min=1,
+            max=64,
+            help="Pictures that an engine may make in one go, of waiting requests that agree but for prompts and seeds.",
+        ),
     ] = 1,
     key: Annotated[
         str,
@@ -96,8 +120,17 @@ def serve(
         )
     kept = _checked_store(store)
     _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
+    if engine == "sketch" and batch > 1:
+        raise InputError("serve: --batch is for --engine diffusion, and sketch gains nothing by it; leave it out")
+    tuning = _tuning(engine, dtype, channels_last=channels_last, attention_slicing=attention_slicing)
     if cluster:
-        idle = {"--workers": workers > 1, "--faults": faults, "--models-from": models_from, "--allow-hub": allow_hub}
+        idle = {
+            "--workers": workers > 1,
+            "--batch": batch > 1,
+            "--faults": faults,
+            "--models-from": models_from,
+            "--allow-hub": allow_hub,
+        }
         _refuse_beside_cluster([name for name, given in idle.items() if given])
         least, most = _span(replicas)
         _serve_cluster(
@@ -106,6 +139,7 @@ def serve(
                 "engine": engine,
                 "model_dir": str(model_dir.resolve()) if model_dir else "",
                 "device": device,
+                **asdict(tuning),
                 "least": least,
                 "most": most,
                 "gpus": gpus,
@@ -129,13 +163,14 @@ def serve(
     growing = model_dir and (models_from or allow_hub)
     try:
         warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
-        engines = make_engines(workers, engine, model_dir=model_dir, device=device)
+        engines = make_engines(workers, engine, model_dir=model_dir, device=device, tuning=tuning)
         models = list(engines[0].models())
     except EngineError as error:  # before the first request, it is the command line that names what is not there
         raise InputError(str(error)) from error
     settings = Settings(
         key=key,
         preload=models[0],
+        batch=batch,
         fetch_image=outside.fetch,
         post_hook=outside.post,
         store=kept,
@@ -158,6 +193,22 @@ def serve(
     finally:
         if lies and serving:
             say_json(served.state.account.said())
+
+
+def _tuning(engine: str, dtype: str, *, channels_last: bool, attention_slicing: bool) -> "Tuning":
+    """Return how diffusion computes. Raises InputError for a dtype that is none, and where nothing is computed."""
+    from runner.engine.tuning import Tuning
+
+    try:
+        tuning = Tuning(dtype=dtype, channels_last=channels_last, attention_slicing=attention_slicing)
+    except EngineError as error:
+        raise InputError(f"serve: --{error}") from error
+    if engine == "sketch" and tuning != Tuning():
+        raise InputError(
+            "serve: --dtype, --channels-last and --attention-slicing are for --engine diffusion, and sketch computes "
+            "nothing; leave them out"
+        )
+    return tuning
 
 
 def _serve_cluster(address: str, settings: Mapping[str, object], *, key: str, host: str, port: int) -> None:

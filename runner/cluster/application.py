@@ -37,7 +37,10 @@ def application(args: Mapping[str, Any]) -> serve.Application:
 def deployed(wanted: Fleet) -> serve.Application:
     """Return a fleet as an application of Ray Serve. Raises as `application` does."""
     recipe = recipe_of(
-        wanted.engine, model_dir=Path(wanted.model_dir) if wanted.model_dir else None, device=wanted.device
+        wanted.engine,
+        model_dir=Path(wanted.model_dir) if wanted.model_dir else None,
+        device=wanted.device,
+        tuning=wanted.tuning,
     )
     _check(recipe)
     replicas = serve.deployment(

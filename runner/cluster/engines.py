@@ -1,7 +1,7 @@
 """The Engine protocol over Ray: what a front asks of replicas, and what answers there."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeAlias
@@ -71,6 +71,10 @@ class RemoteEngine:
         """
         drawn: Drawn = self._ask("generate", generation.model_id, generation)
         return drawn
+
+    def generate_batch(self, generations: Sequence[Generation]) -> list[Drawn]:
+        """Return one picture after the other, each of the replica that is free; raises as `generate` does."""
+        return [self.generate(generation) for generation in generations]
 
     def load(self, model_id: str) -> None:
         """Have a replica bring a model into memory; raises as `generate` does."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from runner.engine.tuning import Tuning
 from runner.errors import InputError
 from runner.schema import did_you_mean
 
@@ -16,6 +17,7 @@ class Fleet:
         engine: "diffusion" or "sketch".
         model_dir: a diffusers folder, or a folder of them, at the same path on every machine; empty for the one that ships.
         device: where diffusion computes: cpu, cuda.
+        dtype, channels_last, attention_slicing: how, as in `runner.engine.tuning`.
         least, most: replicas; between them their number follows the queue's length.
         cpus, gpus: of each replica; half a GPU has two replicas share one.
         models: that a replica keeps in memory.
@@ -28,6 +30,9 @@ class Fleet:
     engine: str = "diffusion"
     model_dir: str = ""
     device: str = "cpu"
+    dtype: str = ""
+    channels_last: bool = False
+    attention_slicing: bool = False
     least: int = 1
     most: int = 1
     cpus: float = 1.0
@@ -44,8 +49,18 @@ class Fleet:
             raise InputError(
                 f"cluster: {self.least} to {self.most} replicas; the least is 1 at least, and the most is no fewer"
             )
+        if self.engine != "diffusion" and self.tuning != Tuning():
+            raise InputError(
+                f"cluster: dtype, channels_last and attention_slicing tune diffusion, and {self.engine} is not tuned; leave "
+                "them out"
+            )
         if self.models < 1:
             raise InputError(f"cluster: models is {self.models}; a replica keeps one model in memory at least")
+
+    @property
+    def tuning(self) -> Tuning:
+        """Return how each replica computes. Raises EngineError for a dtype that is none."""
+        return Tuning(dtype=self.dtype, channels_last=self.channels_last, attention_slicing=self.attention_slicing)
 
 
 def fleet(said: Mapping[str, Any]) -> Fleet:

@@ -5,7 +5,7 @@ process     another engine in a process of its own, so that several use several 
 diffusion   drives `diffusers` over any folder in its format                         [extra: local]
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from runner.nouns import Drawn, Generation
@@ -16,7 +16,7 @@ class Engine(Protocol):
 
     - `generate` blocks; the caller runs it in a thread and never two at once on one engine.
     - Equal generations give equal bytes on one machine, whatever was generated between.
-    - One image a call, so that bytes do not depend on a batch.
+    - One image a call of `generate`, so that bytes do not depend on a batch.
     - It raises `EngineError` for what it cannot do (an unknown model or LoRA, a size that the model refuses); the
       message is for the person who sent the request and becomes the endpoint's 400.
     """
@@ -30,6 +30,14 @@ class Engine(Protocol):
 
     def generate(self, generation: Generation) -> Drawn:
         """Return one image as PNG. Raises EngineError; EngineLost when trying once more can help."""
+        ...
+
+    def generate_batch(self, generations: Sequence[Generation]) -> list[Drawn]:
+        """Return one image for each generation, in their order; they have one `batches.batch_key`, and it is not None.
+
+        Made in one go where that is faster: bytes may then differ from those of `generate`, by rounding. Raises as
+        `generate` does when one cannot be made, whichever it is.
+        """
         ...
 
     def load(self, model_id: str) -> None:

@@ -217,7 +217,7 @@ class StochasticHeun(VarianceExploding):
             self._start, self._slope = sample, taken.derivative
             latents = taken.prev_sample
         self._index += 1
-        return (latents,)
+        return (latents.to(sample.dtype),)  # the noise that diffusers draws is 32 bits wide
 
     def _churned(self, sigma: float) -> float:
         _, churned = self._inner.add_noise_to_input(torch.zeros(1), sigma, torch.Generator())
@@ -263,9 +263,10 @@ class PredictorCorrector(VarianceExploding):
         step, predicting = divmod(self._index, 2)
         self._index += 1
         if not predicting:
-            return (self._inner.step_correct(score, sample, generator=generator).prev_sample,)
+            corrected = self._inner.step_correct(score, sample, generator=generator).prev_sample
+            return (corrected.to(sample.dtype),)  # the noise that diffusers draws is 32 bits wide
         remaining = len(self._levels) // 2 - 1 - step
         # diffusers finds the level by rounding (steps - 1) times this down; the half keeps it off the edge
         moment = (remaining + 0.5) / (len(self._levels) // 2 - 1)
         predicted = self._inner.step_pred(score, moment, sample, generator=generator)
-        return (predicted.prev_sample if remaining else predicted.prev_sample_mean,)
+        return ((predicted.prev_sample if remaining else predicted.prev_sample_mean).to(sample.dtype),)

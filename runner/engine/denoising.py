@@ -1,6 +1,6 @@
-"""One call of a diffusers pipeline: a generation in, a picture out, and a refusal where numbers end. Imports torch."""
+"""One call of a diffusers pipeline: generations in, pictures out, and a refusal where numbers end. Imports torch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -38,48 +38,67 @@ def denoises(generation: Generation) -> bool:
 
 def denoise(
     pipeline: Any,
-    inputs: Mapping[str, Image.Image],
-    generation: Generation,
+    inputs: Sequence[Mapping[str, Image.Image]],
+    generations: Sequence[Generation],
     skipping: Callable[[Any], AbstractContextManager[Any]],
-) -> Image.Image:
-    """Return what a pipeline makes of a generation.
+) -> list[Image.Image]:
+    """Return what one call of a pipeline makes of one generation, or of several that have one `batch_key`.
 
     Raises:
-        EngineError: diffusers refuses what is asked; or numbers left the range of 32-bit floats on the way.
+        EngineError: diffusers refuses what is asked; or numbers left the range of the model's floats on the way.
     """
-    arguments: dict[str, Any] = dict(inputs)
-    if generation.endpoint != "img2img":
-        arguments |= {"width": generation.width, "height": generation.height}
-    if generation.endpoint != "text2img":
-        arguments["strength"] = generation.strength
+    first = generations[0]
+    arguments: dict[str, Any] = {name: _each([images[name] for images in inputs]) for name in inputs[0]}
+    if first.endpoint != "img2img":
+        arguments |= {"width": first.width, "height": first.height}
+    if first.endpoint != "text2img":
+        arguments["strength"] = first.strength
     try:
-        with _merged_tokens(pipeline.unet, generation), skipping(pipeline):
+        with _merged_tokens(pipeline.unet, first), skipping(pipeline):
             decoded = pipeline(
-                prompt=generation.prompt,
-                negative_prompt=generation.negative_prompt or None,
-                num_inference_steps=generation.num_inference_steps,
-                guidance_scale=generation.guidance_scale,
-                clip_skip=generation.clip_skip - 1 or None,
-                generator=torch.Generator("cpu").manual_seed(generation.seed),
-                callback_on_step_end=_watch(generation),
+                prompt=_each([each.prompt for each in generations]),
+                negative_prompt=_each([each.negative_prompt for each in generations])
+                if first.negative_prompt
+                else None,
+                num_inference_steps=first.num_inference_steps,
+                guidance_scale=first.guidance_scale,
+                clip_skip=first.clip_skip - 1 or None,
+                generator=_each([torch.Generator("cpu").manual_seed(each.seed) for each in generations]),
+                callback_on_step_end=_watch(first),
                 output_type="pt",
                 **arguments,
             ).images
     except ValueError as error:  # how the pipelines and schedulers of diffusers refuse what they are asked
         raise EngineError(
-            f"{_described(generation)}: diffusers refuses this ({error}); change what it names and send it again"
+            f"{_described(first)}: diffusers refuses this ({error}); change what it names and send it again"
         ) from error
-    return _finished(pipeline, decoded, generation)
+    return _finished(pipeline, decoded, first)
+
+
+def _each(values: list[Any]) -> Any:
+    """Return what a pipeline takes for one row or for several."""
+    return values[0] if len(values) == 1 else values
 
 
 def reconstruct(pipeline: Any, image: Image.Image, generation: Generation) -> Image.Image:
     """Return an initial image as the VAE keeps it: what denoising would start from, had it a step."""
     generator = torch.Generator("cpu").manual_seed(generation.seed)
-    with torch.no_grad():
-        encoded = pipeline.vae.encode(pipeline.image_processor.preprocess(image).to(pipeline.vae.device))
+    with torch.no_grad(), _in_full_precision(pipeline.vae) as vae:
+        encoded = vae.encode(pipeline.image_processor.preprocess(image).to(vae.device))
         latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(generator)
-        decoded = pipeline.vae.decode(latents, return_dict=False)[0]
-    return _finished(pipeline, pipeline.image_processor.postprocess(decoded, output_type="pt"), generation)
+        decoded = vae.decode(latents, return_dict=False)[0]
+    return _finished(pipeline, pipeline.image_processor.postprocess(decoded, output_type="pt"), generation)[0]
+
+
+@contextmanager
+def _in_full_precision(vae: Any) -> Iterator[Any]:
+    """Let a VAE compute in 32-bit floats while this lasts: some leave the range of 16 bits. Its weights lose nothing."""
+    dtype = vae.dtype
+    vae.to(torch.float32)
+    try:
+        yield vae
+    finally:
+        vae.to(dtype)
 
 
 def _watch(generation: Generation) -> Callable[..., dict[str, torch.Tensor]]:
@@ -96,15 +115,15 @@ def _watch(generation: Generation) -> Callable[..., dict[str, torch.Tensor]]:
     return check
 
 
-def _finished(pipeline: Any, decoded: torch.Tensor, generation: Generation) -> Image.Image:
+def _finished(pipeline: Any, decoded: torch.Tensor, generation: Generation) -> list[Image.Image]:
     if not decoded.isfinite().all():
         raise EngineError(
             f"{_described(generation)}: the VAE's output is not finite, so there is no picture; choose another vae, or "
             "lower guidance_scale or LoRA strengths"
         )
     processor = pipeline.image_processor
-    picture: Image.Image = processor.numpy_to_pil(processor.pt_to_numpy(decoded))[0]
-    return picture
+    pictures: list[Image.Image] = processor.numpy_to_pil(processor.pt_to_numpy(decoded))
+    return pictures
 
 
 def _described(generation: Generation) -> str:

@@ -4,9 +4,9 @@ What differs between these families is in `runner.engine.families`, what lies wh
 `runner.engine.folders`, the 18 schedulers in `runner.engine.schedulers`, what `enhance_prompt` does in
 `runner.engine.enhance`. Nothing is fetched: what is not in the folder does not exist.
 
-Bytes. One picture a call, 32-bit floats, a fixed number of threads, and all randomness from one generator on the CPU
+Bytes. One picture a call, one precision, a fixed number of threads, and all randomness from one generator on the CPU
 seeded with the generation's seed: equal generations give equal bytes on one machine with one version of torch. Another
-number of threads changes some pixels by 1 of 255.
+number of threads changes some pixels by 1 of 255, and so does a batch (`runner.engine.batches`), which nobody gets unasked.
 
 Memory. The two models used last stay loaded, each with one VAE besides its own and with the LoRAs of its last picture.
 A model whose files changed is loaded again.
@@ -15,7 +15,7 @@ A model whose files changed is loaded again.
 import importlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runner.engine import enhance
 from runner.engine.folders import ModelFolder, ModelLibrary, Stamp
 from runner.engine.safety import judged
+from runner.engine.tuning import Tuning
 from runner.errors import EngineMissing
 from runner.nouns import Drawn, Generation
 
@@ -35,6 +36,8 @@ PACKAGES: Final = ("torch", "diffusers", "transformers", "peft", "accelerate", "
 
 MODELS_KEPT: Final = 2
 
+PLAIN: Final = Tuning()
+
 
 class DiffusionEngine:
     """Drives diffusers over the models of a folder.
@@ -45,6 +48,7 @@ class DiffusionEngine:
         model_dir: one model in the diffusers format, or a folder of such models.
         device: where torch computes: "cpu", "cuda", "cuda:1", "mps".
         threads: how many threads torch uses on the CPU. It is a setting of the whole process, set at each picture.
+        tuning: precision and layout of what is computed.
 
     Raises:
         EngineMissing: a package of the extra `local` is not installed.
@@ -53,12 +57,13 @@ class DiffusionEngine:
 
     name = "diffusion"
 
-    def __init__(self, model_dir: Path, *, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, model_dir: Path, *, device: str = "cpu", threads: int = 1, tuning: Tuning = PLAIN) -> None:
         require_packages()
         self._library = ModelLibrary(model_dir)
         self._library.folders()
         self._device = device
         self._threads = threads
+        self._tuning = tuning
         self._loaded: OrderedDict[str, tuple[Stamp, LoadedModel]] = OrderedDict()
 
     def models(self) -> dict[str, str]:
@@ -74,11 +79,16 @@ class DiffusionEngine:
 
         Raises:
             EngineError: a model, LoRA, VAE, scheduler or layer that is not there; an image that cannot be decoded;
-                what diffusers refuses; numbers that left the range of 32-bit floats.
+                what diffusers refuses; numbers that left the range of the model's floats.
         """
-        model = self._model(self._library.folder(generation.model_id))
-        checker = model.checker() if generation.hide else None
-        return judged(model.picture(generation), generation, checker)
+        return self.generate_batch([generation])[0]
+
+    def generate_batch(self, generations: Sequence[Generation]) -> list[Drawn]:
+        """Return pictures that one call of a pipeline makes; raises as `generate` does."""
+        model = self._model(self._library.folder(generations[0].model_id))
+        checker = model.checker() if any(generation.hide for generation in generations) else None
+        made = zip(model.pictures(generations), generations, strict=True)
+        return [judged(picture, generation, checker) for picture, generation in made]
 
     def load(self, model_id: str) -> None:
         """Bring a model into memory. Raises EngineError when there is none, or it cannot be loaded."""
@@ -102,7 +112,7 @@ class DiffusionEngine:
         if loaded is None or loaded[0] != stamp:
             while len(self._loaded) >= MODELS_KEPT:
                 self._loaded.popitem(last=False)
-            loaded = (stamp, _backend().LoadedModel(folder, self._device, self._threads))
+            loaded = (stamp, _backend().LoadedModel(folder, self._device, self._threads, self._tuning))
         self._loaded[folder.model_id] = loaded
         return loaded[1]
 

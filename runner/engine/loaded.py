@@ -1,10 +1,11 @@
 """One model in memory, over the stock pipelines of diffusers. Importing this imports torch.
 
-Everything is computed in 32-bit floats, whatever the weights are stored in. The text encoder, the U-Net and the VAE are
-loaded once and shared by the three pipelines; pipelines and schedulers are built for each picture, which takes under a
-millisecond and leaves nothing behind for the next.
+Everything is computed in the dtype of `runner.engine.tuning`, whatever the weights are stored in. The text encoders, the
+U-Net and the VAE are loaded once and shared by the three pipelines; pipelines and schedulers are built for each picture,
+which takes under a millisecond and leaves nothing behind for the next.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from runner.engine.folders import ModelFolder, pick
 from runner.engine.loading import family_in, load_model, load_vae
 from runner.engine.safety import Checker, rule_of
 from runner.engine.schedulers import INVERSE, scheduler_for
+from runner.engine.tuning import Tuning
 from runner.engine.wardrobe import Wardrobe
 from runner.errors import EngineError
 from runner.nouns import Generation
@@ -24,9 +26,10 @@ from runner.nouns import Generation
 class LoadedModel:
     """A loaded model, with the LoRAs of the last picture still on it and the last custom VAE still at hand."""
 
-    def __init__(self, folder: ModelFolder, device: str, threads: int) -> None:
+    def __init__(self, folder: ModelFolder, device: str, threads: int, tuning: Tuning) -> None:
         self._folder = folder
         self._device = device
+        self._tuning = tuning
         self._threads = threads
         self._family = family_in(folder)
         self._dress_anew()
@@ -45,25 +48,27 @@ class LoadedModel:
             return self._clip_checker
         return rule
 
-    def picture(self, generation: Generation) -> Image.Image:
-        """Return one picture.
+    def pictures(self, generations: Sequence[Generation]) -> list[Image.Image]:
+        """Return one picture for each generation: of one, or of several that have one `batch_key`.
 
         Raises:
             EngineError: the model, or diffusers with this model, cannot do what is asked; or numbers left the range of
-                32-bit floats on the way.
+                its floats on the way.
         """
         torch.set_num_threads(self._threads)
-        self._check(generation)
-        inputs = input_images(generation)
-        self._wear(generation.loras)
-        pipeline = self._pipeline(generation)
-        if denoises(generation):
-            picture = denoise(pipeline, inputs, generation, self._family.skipping)
+        first = generations[0]
+        self._check(first)
+        inputs = [input_images(generation) for generation in generations]
+        self._wear(first.loras)
+        pipeline = self._pipeline(first)
+        if denoises(first):
+            pictures = denoise(pipeline, inputs, generations, self._family.skipping)
         else:
-            picture = reconstruct(pipeline, inputs["image"], generation)
-        if generation.endpoint == "inpaint":
-            return Image.composite(picture, inputs["image"], inputs["mask_image"])
-        return picture
+            pictures = [reconstruct(pipeline, inputs[0]["image"], first)]
+        if first.endpoint == "inpaint":
+            pairs = zip(pictures, inputs, strict=True)
+            return [Image.composite(picture, sent["image"], sent["mask_image"]) for picture, sent in pairs]
+        return pictures
 
     def _check(self, generation: Generation) -> None:
         where, config = f"{generation.endpoint} with {generation.model_id}", self._base.unet.config
@@ -99,14 +104,14 @@ class LoadedModel:
             return self._base.vae
         if self._vae[0] != name:
             folder = pick(name, self._folder.vaes(), "vae", f"a VAE of model {self._folder.model_id!r}")
-            vae = load_vae(name, folder)
+            vae = load_vae(name, folder, self._device, self._tuning)
             if vae.config.latent_channels != self._base.vae.config.latent_channels:
                 raise EngineError(
                     f"vae: {name!r} has {vae.config.latent_channels} latent channels, and model "
                     f"{self._folder.model_id!r} works with {self._base.vae.config.latent_channels}; send a VAE that "
                     "has as many, or leave vae out for the model's own"
                 )
-            self._vae = (name, vae.to(self._device))
+            self._vae = (name, vae)
         return self._vae[1]
 
     def _wear(self, loras: tuple[tuple[str, float], ...]) -> None:
@@ -119,5 +124,5 @@ class LoadedModel:
 
     def _dress_anew(self) -> None:
         """Load the model, with no LoRA on it."""
-        self._base = load_model(self._folder, self._family, self._device)
+        self._base = load_model(self._folder, self._family, self._device, self._tuning)
         self._wardrobe = Wardrobe(self._folder)

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 
 from runner.engine.families import FAMILIES, Family, family_of
 from runner.engine.folders import ModelFolder
+from runner.engine.tuning import Tuning
 from runner.errors import EngineError
 
 VAES: Final = ("AutoencoderKL", "AutoencoderTiny", "AsymmetricAutoencoderKL")
@@ -38,22 +39,37 @@ def family_in(folder: ModelFolder) -> Family:
     return family
 
 
-def load_model(folder: ModelFolder, family: Family, device: str) -> Any:
-    """Return a model's text2img pipeline, on a device. Raises EngineError."""
-    pipeline = _from_folder(folder, family) if folder.file is None else _from_file(folder, folder.file, family)
+def load_model(folder: ModelFolder, family: Family, device: str, tuning: Tuning) -> Any:
+    """Return a model's text2img pipeline, on a device and tuned for it. Raises EngineError."""
+    dtype = dtype_on(device, tuning)
+    read = (
+        _from_folder(folder, family, dtype) if folder.file is None else _from_file(folder, folder.file, family, dtype)
+    )
     try:
-        return pipeline.to(device)
+        pipeline = read.to(device)
     except (RuntimeError, AssertionError) as error:  # what torch raises for no such word, and for no such hardware
         raise EngineError(
             f"device: {device!r} cannot take model {folder.model_id!r} ({first_line(error)}); cpu, cuda, cuda:1 or mps is "
             "allowed where this machine has it: start again with another --device"
         ) from error
+    if tuning.channels_last:
+        pipeline.unet.to(memory_format=torch.channels_last)
+        pipeline.vae.to(memory_format=torch.channels_last)
+    if tuning.attention_slicing:
+        pipeline.enable_attention_slicing()
+    return pipeline
 
 
-def _from_folder(folder: ModelFolder, family: Family) -> Any:
+def dtype_on(device: str, tuning: Tuning) -> torch.dtype:
+    """Return what a model is computed in on a device."""
+    dtype: torch.dtype = getattr(torch, tuning.dtype_on(device))
+    return dtype
+
+
+def _from_folder(folder: ModelFolder, family: Family, dtype: torch.dtype) -> Any:
     try:
         return family.pipelines["text2img"].from_pretrained(
-            folder.path, dtype=torch.float32, local_files_only=True, **family.left_out
+            folder.path, dtype=dtype, local_files_only=True, **family.left_out
         )
     except UNREADABLE as error:
         raise EngineError(
@@ -62,11 +78,11 @@ def _from_folder(folder: ModelFolder, family: Family) -> Any:
         ) from error
 
 
-def _from_file(folder: ModelFolder, file: Path, family: Family) -> Any:
+def _from_file(folder: ModelFolder, file: Path, family: Family, dtype: torch.dtype) -> Any:
     """Return the pipeline of a model in one file. diffusers asks no hub as long as it is given the settings."""
     try:
         return family.pipelines["text2img"].from_single_file(
-            str(file), config=str(folder.described), dtype=torch.float32, local_files_only=True, **family.left_out
+            str(file), config=str(folder.described), dtype=dtype, local_files_only=True, **family.left_out
         )
     except Exception as error:  # a file and settings that do not belong together can make diffusers fail in any way
         # what torch raises of a weight that was in no file, and so has no numbers
@@ -78,12 +94,15 @@ def _from_file(folder: ModelFolder, file: Path, family: Family) -> Any:
         ) from error
 
 
-def load_vae(name: str, folder: Path) -> Any:
-    """Return the VAE in a folder. Raises EngineError."""
+def load_vae(name: str, folder: Path, device: str, tuning: Tuning) -> Any:
+    """Return the VAE in a folder, on a device and tuned for it. Raises EngineError."""
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["_class_name"]
         if kind in VAES:
-            return getattr(diffusers, kind).from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+            vae = getattr(diffusers, kind).from_pretrained(
+                folder, dtype=dtype_on(device, tuning), local_files_only=True
+            )
+            return vae.to(device, memory_format=torch.channels_last) if tuning.channels_last else vae.to(device)
     except (*UNREADABLE, KeyError, TypeError) as error:
         raise EngineError(
             f"vae: {name!r} cannot be loaded ({first_line(error)}); a VAE's folder in the diffusers format is needed: "

@@ -5,6 +5,7 @@ message that comes back for each picture, such as that of a prompt longer than t
 """
 
 import logging
+import warnings
 from typing import Final
 
 from diffusers.utils import logging as diffusers_logging
@@ -18,6 +19,7 @@ HARMLESS: Final = (
     "to have `lower_order_final` set to True",  # DPMSolverSinglestep with an odd number of steps, as all three are
     "{'skip_prk_steps': True} were passed to",  # a field of PNDM's that DDIM's configs hold, and LCM does not read
     "that should be kept in float32: []",  # said of a model in one file: there are none to keep
+    "cannot run with `cpu` device",  # half precision runs there, slowly; whoever chose it knows
     "No LoRA keys associated to",  # a LoRA of the U-Net alone, or of the text encoder alone
 )
 
@@ -49,8 +51,11 @@ class Sieve(logging.Filter):
 def hush() -> None:
     """Switch off the progress bars of loading, and put a sieve on both libraries' handlers.
 
+    One warning goes as well: diffusers' pipelines of XL call a method of their own that diffusers calls deprecated.
+
     Calling it again changes nothing.
     """
+    warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)
     for library in (diffusers_logging, transformers_logging):
         library.disable_progress_bar()
         for handler in library.get_logger().handlers:

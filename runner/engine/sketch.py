@@ -15,6 +15,7 @@ another engine. What a picture shows is the request:
 
 import colorsys
 import math
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -74,6 +75,10 @@ class SketchEngine:
         if generation.endpoint == "inpaint":
             blended = Image.composite(blended, initial, repaint_mask(generation))
         return judged(blended, generation, RULE)
+
+    def generate_batch(self, generations: Sequence[Generation]) -> list[Drawn]:
+        """Return one sketch after the other: there is nothing to gain in one go."""
+        return [self.generate(generation) for generation in generations]
 
     def load(self, model_id: str) -> None:
         """Do nothing: there is nothing to load."""

@@ -29,7 +29,7 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
     It makes pictures while it runs: in its lifespan, which ASGI servers call, or inside `running(app)`.
 
     Args:
-        engines: make the pictures, one at a time each.
+        engines: make the pictures, one at a time each, or several in one go where the settings allow it.
         settings: the key, patience, the queue's length, memory; with faults, `app.state.account` tells what it lied.
     """
     settings = settings or Settings()
@@ -41,6 +41,7 @@ def create_app(engines: Engine | Sequence[Engine], settings: Settings | None = N
             memory=settings.memory,
             lifetime=settings.lifetime,
             preload=settings.preload,
+            batch=settings.batch,
         ),
         clock=settings.clock,
         draw_number=settings.draw_number,

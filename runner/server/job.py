@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from runner.nouns import Drawn, Generation, Refused, Verdict
 
@@ -44,6 +45,7 @@ class Job:
         seconds: the engines' time for all samples.
         webhook_status: what became of telling its webhook; empty when it has none.
         deaths: engines that died over it.
+        batch: the most pictures, its own among them, that were made in one go.
     """
 
     number: int
@@ -55,6 +57,7 @@ class Job:
     seconds: float = 0.0
     webhook_status: str = ""
     deaths: int = 0
+    batch: int = 1
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -73,3 +76,7 @@ class Job:
     def waits(self) -> bool:
         """Whether no engine has begun with it."""
         return not (self.begun or self.drawn)
+
+
+Part: TypeAlias = tuple[Job, int]
+"""One picture of a request: the request, and the place of the picture in it."""

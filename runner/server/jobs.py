@@ -5,6 +5,10 @@ one queue: the one that is free takes the next, which is what sending to the lea
 request can so be made side by side; their bytes do not depend on it. A picture whose engine died under it goes back to
 the head of the queue, up to `MOST_DEATHS` times.
 
+Where the rules allow batches, an engine takes with the next picture others that wait and that can be made in one go with
+it; nothing waits for another to come. What cannot be made together is made one after another, so that each has its own
+picture or its own refusal.
+
 A request whose client went away is made all the same: it can be fetched. Pictures stay in memory up to a number of bytes
 in all, the oldest are forgotten first, and the queue holds a bounded number of requests, so that memory has a bound.
 What was accepted ends with the process; what was made outlives it in an archive, where there is one.
@@ -13,18 +17,20 @@ What was accepted ends with the process; what was made outlives it in an archive
 import asyncio
 import math
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from runner.engine import Engine
+from runner.engine.batches import batch_key
 from runner.errors import EngineError, EngineLost
-from runner.nouns import Concern, Generation, Refused
+from runner.nouns import Concern, Drawn, Generation, Refused
 from runner.pace import Clock
 from runner.server.answers import Rejection, bad_request, engine_failed, logger
 from runner.server.archive import Archive
-from runner.server.job import Job, Order
+from runner.server.batches import take
+from runner.server.job import Job, Order, Part
 from runner.server.tracks import Tracks
 
 FIRST_GUESS = 5.0
@@ -44,6 +50,7 @@ class Rules:
     Attributes:
         limit: requests that may wait beside those that are being made.
         preload: model that every engine loads when it starts; empty loads with the first picture.
+        batch: pictures that an engine may make in one go.
         memory: bytes of finished pictures to keep.
         lifetime: seconds until a temporary request is forgotten.
     """
@@ -52,6 +59,7 @@ class Rules:
     memory: int
     lifetime: float
     preload: str = ""
+    batch: int = 1
 
 
 class Desk:
@@ -221,9 +229,11 @@ class Desk:
                 arrived.clear()
                 await arrived.wait()
                 continue
-            job, place = self._queue.popleft()
-            if not job.done.is_set():
-                await self._draw(job, place, engine, thread)
+            share = math.ceil(len(self._queue) / len(self.engines))  # the others are free before long
+            parts = take(self._queue, _together, min(self._rules.batch, share))
+            wanted = [(job, place) for job, place in parts if not job.done.is_set()]
+            if wanted:
+                await self._draw(wanted, engine, thread)
 
     async def _preload(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
         if not self._rules.preload:
@@ -235,34 +245,36 @@ class Desk:
         except Exception:  # noqa: BLE001 - it is logged, and the pictures that need the model fail with its words
             logger.exception("model %s is not loaded beforehand", self._rules.preload)
 
-    async def _draw(self, job: Job, place: int, engine: Engine, thread: ThreadPoolExecutor) -> None:
-        """Have one picture made, and finish its request when it was the last, or when there will be none."""
-        began = job.begun[place] = self._clock.elapsed()
+    async def _draw(self, parts: Sequence[Part], engine: Engine, thread: ThreadPoolExecutor) -> None:
+        """Have pictures made, and finish each request when it was its last, or when there will be none."""
+        generations = [job.order.generations[place] for job, place in parts]  # a request that ends forgets its own
+        began = self._clock.elapsed()
+        for job, place in parts:
+            job.begun[place] = began
         self._busy += 1
-        generation = job.order.generations[place]
-        refused = None
-        try:
-            drawn = await asyncio.get_running_loop().run_in_executor(thread, engine.generate, generation)
-        except EngineLost as error:
-            refused = self._lost(job, place, error)
-        except EngineError as error:
-            refused = bad_request(str(error)).refused
-        except Exception:  # noqa: BLE001 - one request's fault must not end the server, and it is logged
-            logger.exception("request %d failed", job.number)
-            refused = engine_failed()
-        else:
-            if not job.done.is_set():  # else another sample was refused meanwhile, and nobody wants this one
-                job.drawn[place] = drawn
-            self._measure(self._clock.elapsed() - began, generation)
-        del job.begun[place]
+        made = await self._made(parts, generations, engine, thread)
         self._busy -= 1
-        job.seconds += self._clock.elapsed() - began
-        if not job.done.is_set() and (refused or len(job.drawn) == job.samples):
-            job.refused = refused
-            if self._archive and not refused:
-                self._behind(self._keep(job, self._archive))
-            else:
-                self._finish(job)
+        seconds = (self._clock.elapsed() - began) / len(parts)
+        for (job, place), generation, outcome in zip(parts, generations, made, strict=True):
+            del job.begun[place]
+            job.seconds += seconds
+            if isinstance(outcome, Drawn):
+                self._measure(seconds, generation)
+                if not job.done.is_set():  # else another sample was refused meanwhile, and nobody wants this one
+                    job.drawn[place] = outcome
+            refused = outcome if isinstance(outcome, Refused) else None
+            if not job.done.is_set() and (refused or len(job.drawn) == job.samples):
+                self._end(job, refused)
+
+    def _end(self, job: Job, refused: Refused | None) -> None:
+        """Finish a request, and before that keep what was made of it where there is an archive."""
+        job.refused = refused
+        if job.batch > 1:
+            job.order = replace(job.order, meta={**job.order.meta, "batch": job.batch})
+        if self._archive and not refused:
+            self._behind(self._keep(job, self._archive))
+        else:
+            self._finish(job)
 
     def _behind(self, work: Coroutine[None, None, None]) -> None:
         """Have the archive work while the engines go on."""
@@ -275,16 +287,41 @@ class Desk:
         await archive.keep(job)
         self._finish(job)
 
-    def _lost(self, job: Job, place: int, error: EngineLost) -> Refused | None:
-        """Put a picture whose engine died back to the head of the queue, or return why not."""
-        logger.warning("request %d: %s", job.number, error)
-        job.deaths += 1
-        if job.deaths > MOST_DEATHS:
-            return engine_failed()
-        self._queue.appendleft((job, place))
-        if self._arrived is not None:
+    async def _made(
+        self, parts: Sequence[Part], generations: Sequence[Generation], engine: Engine, thread: ThreadPoolExecutor
+    ) -> list[Drawn | Refused | None]:
+        """Return each picture, or why there is none; None for one that is back in the queue."""
+        alone = len(parts) == 1
+        try:
+            if alone:
+                return [await asyncio.get_running_loop().run_in_executor(thread, engine.generate, generations[0])]
+            drawn = await asyncio.get_running_loop().run_in_executor(thread, engine.generate_batch, generations)
+        except EngineLost as error:
+            return self._lost(parts, error)
+        except EngineError as error:
+            if alone:
+                return [bad_request(str(error)).refused]
+        except Exception:  # noqa: BLE001 - one request's fault must not end the server, and it is logged
+            logger.exception("request %s failed", ", ".join(str(job.number) for job, _ in parts))
+            if alone:
+                return [engine_failed()]
+        else:
+            for job, _ in parts:
+                job.batch = max(job.batch, len(parts))
+            return list(drawn)
+        pairs = zip(parts, generations, strict=True)
+        return [outcome for part, each in pairs for outcome in await self._made([part], [each], engine, thread)]
+
+    def _lost(self, parts: Sequence[Part], error: EngineLost) -> list[Drawn | Refused | None]:
+        """Put pictures whose engine died back to the head of the queue, or return why not."""
+        for job in {job.number: job for job, _ in parts}.values():
+            logger.warning("request %d: %s", job.number, error)
+            job.deaths += 1
+        again = [(job, place) for job, place in parts if job.deaths <= MOST_DEATHS]
+        self._queue.extendleft(reversed(again))
+        if again and self._arrived is not None:
             self._arrived.set()
-        return None
+        return [None if job.deaths <= MOST_DEATHS else engine_failed() for job, _ in parts]
 
     def _left(self, job: Job, place: int) -> float:
         """Return the seconds that a picture still needs."""
@@ -336,6 +373,12 @@ class Desk:
             status=429,
             retry_after=wait,
         )
+
+
+def _together(part: Part) -> Hashable | None:
+    """Return what pictures of one batch have in common; one that an engine may have died of goes alone."""
+    job, place = part
+    return None if job.done.is_set() or job.deaths else batch_key(job.order.generations[place])
 
 
 def _withdrawn() -> Refused:

@@ -54,6 +54,8 @@ class Settings:
             waits for as long as it takes.
         queue_limit: requests that may wait beside those that are being made; one more is answered with 429.
         preload: model that every engine loads when the server starts; empty loads with the first picture.
+        batch: pictures that an engine may make in one go, of requests that wait and agree in all but prompts, seeds and
+            initial images; 1 makes each alone, with bytes that depend on no other request.
         lifetime: seconds that links live where `temp: yes` was asked.
         memory: bytes of finished pictures to keep for links and fetches; the oldest are forgotten first.
         clock: time.
@@ -71,6 +73,7 @@ class Settings:
     patience: float = 25.0
     queue_limit: int = 100
     preload: str = ""
+    batch: int = 1
     lifetime: float = 24 * 3600.0
     memory: int = 256 * 2**20
     clock: Clock = field(default_factory=Clock)

@@ -1,0 +1,129 @@
+"""Several pictures from one call of a pipeline, beside each made alone: random-weight models, and the one that ships."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from PIL import Image  # noqa: E402 - after the extra is known to be there
+from tiny import SD1, XL, save_lora, save_model  # noqa: E402
+
+from runner.engine.batches import batch_key  # noqa: E402
+from runner.engine.diffusion import DiffusionEngine  # noqa: E402
+from runner.engine.schedulers import INVERSE, SCHEDULERS  # noqa: E402
+from runner.errors import EngineError  # noqa: E402
+from runner.nouns import Drawn, Generation, Verdict  # noqa: E402
+from runner.shipped import shipped  # noqa: E402
+from tests.contracts.engine import checkerboard, decoded, left_half, png  # noqa: E402
+
+pytestmark = pytest.mark.local
+
+PLAIN = Generation(
+    endpoint="text2img",
+    model_id="one",
+    prompt="a red house",
+    width=64,
+    height=64,
+    num_inference_steps=4,
+    scheduler="EulerDiscreteScheduler",
+    tomesd=False,
+    seed=7,
+)
+ROUNDING = 2
+"""Of 255; what rounding in another order may do to an 8-bit pixel."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("batched")
+    for name, family in (("one", SD1), ("xl", XL)):
+        save_model(root / name, family=family)
+        save_lora(root / name / "loras" / "ink.safetensors", seed=1, family=family)
+    (root / "one" / "safety.json").write_text('{"words": ["boat"]}')
+    return root
+
+
+@pytest.fixture(scope="module")
+def engine(models: Path) -> DiffusionEngine:
+    return DiffusionEngine(models)
+
+
+def differing(first: Generation) -> list[Generation]:
+    """Three generations of one batch that differ in all that may differ."""
+    return [
+        first,
+        replace(first, seed=8, prompt="a blue boat", negative_prompt=first.negative_prompt and "grass"),
+        replace(
+            first,
+            seed=2**32 - 1,
+            prompt="a tree, on sand " * 9,
+            init_image=first.init_image and png(Image.new("RGB", (40, 30), "teal")),
+            mask_image=first.mask_image and png(Image.new("L", (64, 64), 255)),
+        ),
+    ]
+
+
+def furthest(ones: Sequence[Drawn], others: Sequence[Drawn]) -> int:
+    """The largest difference of 8-bit values between pictures of two lists."""
+    pairs = zip(ones, others, strict=True)
+    values = (zip(decoded(one).tobytes(), decoded(other).tobytes(), strict=True) for one, other in pairs)
+    return max(abs(first - second) for pair in values for first, second in pair)
+
+
+BATCHABLE = [name for name in SCHEDULERS if batch_key(replace(PLAIN, scheduler=name))]
+
+
+@pytest.mark.parametrize("name", BATCHABLE)
+@pytest.mark.parametrize("model_id", ["one", "xl"])
+def test_a_batch_has_the_picture_of_each_made_alone(engine: DiffusionEngine, model_id: str, name: str) -> None:
+    image, mask = png(checkerboard(64, 64)), png(left_half(64, 64))
+    asked = [replace(PLAIN, model_id=model_id, scheduler=name)]
+    if name != INVERSE:
+        asked.append(replace(asked[0], endpoint="inpaint", init_image=image, mask_image=mask, negative_prompt="blue"))
+        asked.append(replace(asked[0], endpoint="img2img", init_image=image, loras=(("ink", 0.5),), guidance_scale=1.0))
+    for first in asked:
+        batch = differing(first)
+        assert len({batch_key(generation) for generation in batch}) == 1
+        assert furthest(engine.generate_batch(batch), [engine.generate(each) for each in batch]) <= ROUNDING
+
+
+def test_a_batch_of_one_is_a_picture_made_alone(engine: DiffusionEngine) -> None:
+    assert engine.generate_batch([PLAIN]) == [engine.generate(PLAIN)]
+
+
+def test_the_same_batch_has_the_same_bytes(engine: DiffusionEngine) -> None:
+    batch = differing(PLAIN)
+    first = engine.generate_batch(batch)
+    engine.generate(replace(PLAIN, loras=(("ink", 1.0),), width=72))
+    assert engine.generate_batch(batch) == first
+
+
+@pytest.mark.parametrize("model_id", ["one", "xl"])
+def test_merged_tokens_are_those_of_each_made_alone(engine: DiffusionEngine, model_id: str) -> None:
+    merged = replace(PLAIN, model_id=model_id, tomesd=True)
+    batch = [merged, replace(merged, prompt="a blue boat"), replace(merged, prompt="a tree")]
+    assert furthest(engine.generate_batch(batch), [engine.generate(each) for each in batch]) <= ROUNDING
+
+
+def test_the_safety_checker_looks_at_each_for_itself(engine: DiffusionEngine) -> None:
+    asked = replace(PLAIN, hide="black")
+    batch = [asked, replace(asked, prompt="a blue boat"), replace(asked, hide="")]
+    verdicts = [drawn.verdict for drawn in engine.generate_batch(batch)]
+    assert verdicts == [Verdict.SAFE, Verdict.UNSAFE, Verdict.UNCHECKED]
+
+
+def test_a_batch_with_one_that_cannot_be_made_is_refused(engine: DiffusionEngine) -> None:
+    sent = replace(PLAIN, endpoint="img2img", init_image=png(checkerboard(64, 64)))
+    with pytest.raises(EngineError, match=r"^init_image \(img2img\): 6 bytes that cannot be decoded"):
+        engine.generate_batch([sent, replace(sent, init_image=b"GIF89a")])
+
+
+def test_studio_tinys_pictures_differ_by_rounding_alone() -> None:
+    engine = DiffusionEngine(shipped("models"))
+    asked = replace(PLAIN, model_id="studio-tiny", width=128, height=128, num_inference_steps=8)
+    subjects = ("a red house", "a blue boat", "a green tree", "a yellow car")
+    batch = [replace(asked, prompt=f"{subject}, on the grass", seed=seed) for seed, subject in enumerate(subjects)]
+    assert furthest(engine.generate_batch(batch), [engine.generate(each) for each in batch]) <= ROUNDING
