@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from runner.engine.batches import batch_key
 from runner.engine.sketch import SketchEngine
 from runner.errors import EngineError, EngineLost
 from runner.nouns import Drawn, Generation
-from runner.server import Settings, create_app, running
+from runner.server import Settings, Store, create_app, running
 from runner.server.batches import take
 from tests.contracts.server import BODY, Recorder, until_done
 
@@ -86,6 +87,15 @@ def test_requests_that_wait_and_agree_are_made_in_one_go_and_say_so() -> None:
     assert engine.together == [(1000,), (1, 2, 3, 4), (5,)]
     assert [answer["meta"].get("batch") for answer in said] == [4, 4, 4, 4, None]
     assert [answer["meta"]["seed"] for answer in said] == [1, 2, 3, 4, 5]
+
+
+def test_a_later_server_says_of_a_picture_how_many_were_made_with_it(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    first, _ = answers(seeded(1, 2), Batcher(), batch=2, store=store)
+    found = asyncio.run(store.find(int(first["id"])))
+    assert found
+    record, pictures = found
+    assert (record.meta, record.meta["batch"], len(pictures)) == (first["meta"], 2, 1)
 
 
 def test_samples_of_one_request_are_made_in_one_go() -> None:
