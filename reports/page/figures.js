@@ -1,5 +1,7 @@
 // ---- figures: the controls for numbers: colour, order, filter
 
+const PLAIN = /^[\p{L}\p{N}_. -]{1,24}$/u;
+
 /** Builds the controls and returns what brings them in line with a scene. */
 function createFigures(book, change) {
   const host = part('figures');
@@ -76,9 +78,10 @@ function onlyControl(book, change) {
   };
 }
 
-/** An expression that this page understands. */
+/** An expression that this page understands: of a point that is short and holds no sign of the language. */
 function exampleOf(book) {
-  const axis = book.axes.find(({ labels }) => labels.length > 2);
+  const plain = (words) => PLAIN.test(words) && words === words.trim();
+  const axis = book.axes.find(({ name, labels }) => labels.length > 2 && !/\s/u.test(name) && plain(name) && labels.some(plain));
   const column = ['sharpness', 'seconds'].find((name) => numericColumns(book).has(name));
-  return [axis && `${axis.name}=${axis.labels[1].slice(0, 24)}`, column && `${column}>1`].filter(Boolean).join(', ') || 'name=value';
+  return [axis && `${axis.name}=${axis.labels.find(plain)}`, column && `${column}>1`].filter(Boolean).join(', ') || 'name=value';
 }

@@ -10,6 +10,7 @@ const BOUNDS = {
   '>=': (value, bound) => value >= bound,
 };
 const MOST_KNOWN = 16;
+const MOST_LETTERS = 32; // of one of them: a prompt is a value too
 
 const filters = new WeakMap();
 
@@ -110,7 +111,12 @@ function suggestion(word, known) {
   const near = [...known].sort((a, b) => apartness(word, a) - apartness(word, b))[0];
   if (near !== undefined && apartness(word, near) <= Math.max(2, word.length / 3)) return `; did you mean “${near}”?`;
   const more = known.length > MOST_KNOWN ? ' …' : '';
-  return `; known are ${known.slice(0, MOST_KNOWN).join(', ')}${more}`;
+  return `; known are ${known.slice(0, MOST_KNOWN).map(brief).join(', ')}${more}`;
+}
+
+/** A word's beginning, where it is long. */
+function brief(word) {
+  return word.length > MOST_LETTERS ? `${word.slice(0, MOST_LETTERS - 1).trimEnd()}…` : word;
 }
 
 /** How many letters differ (Levenshtein), capitals aside. */

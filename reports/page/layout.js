@@ -151,13 +151,14 @@ function countBelow(entries, holds) {
   return low;
 }
 
-/** The picture size at which all columns fit the window, within what is good to look at. */
+/** The picture size at which all columns fit the window, within what is good to look at; three of them fit a phone. */
 function fittingZoom(columns, room, height) {
   const shares = columns.reduce((sum, lane) => sum + lane.share, 0) || 1;
   const groups = groupStarts(columns).length - 2;
   const free = room - 8 * (columns.length - 1) - 20 * Math.max(0, groups);
   const tallest = Math.max(120, 0.3 * height);
-  return Math.floor(clamp(free / shares, 88, Math.min(336, tallest)));
+  const least = clamp((room - 16) / 3, 72, 88);
+  return Math.floor(clamp(free / shares, least, Math.min(336, tallest)));
 }
 
 /** Whether two scenes have the same lanes in the same places. */
