@@ -16,17 +16,16 @@ from typing import Any
 
 import httpx
 import pytest
+import torch
 from PIL import Image, ImageChops, ImageStat
 
-torch = pytest.importorskip("torch")
-
-from runner.engine.diffusion import DiffusionEngine  # noqa: E402 - after the extra is known to be there
-from runner.pace import Clock  # noqa: E402
-from runner.schema import bundled  # noqa: E402
-from runner.server import Settings, create_app, running  # noqa: E402
-from runner.server.generations import UNAPPLIED  # noqa: E402
-from runner.shipped import shipped  # noqa: E402
-from tests.contracts.engine import checkerboard, left_half, png  # noqa: E402
+from runner.engine.diffusion import DiffusionEngine
+from runner.pace import Clock
+from runner.schema import bundled
+from runner.server import Settings, create_app, running
+from runner.server.generations import UNAPPLIED
+from runner.shipped import shipped
+from tests.contracts.engine import checkerboard, left_half, png
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
 

@@ -5,19 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from tiny import SD1, XL, save_lora, save_model
 
-torch = pytest.importorskip("torch")
-
-from PIL import Image  # noqa: E402 - after the extra is known to be there
-from tiny import SD1, XL, save_lora, save_model  # noqa: E402
-
-from runner.engine.batches import batch_key  # noqa: E402
-from runner.engine.diffusion import DiffusionEngine  # noqa: E402
-from runner.engine.schedulers import INVERSE, SCHEDULERS  # noqa: E402
-from runner.errors import EngineError  # noqa: E402
-from runner.nouns import Drawn, Generation, Verdict  # noqa: E402
-from runner.shipped import shipped  # noqa: E402
-from tests.contracts.engine import checkerboard, decoded, left_half, png  # noqa: E402
+from runner.engine.batches import batch_key
+from runner.engine.diffusion import DiffusionEngine
+from runner.engine.schedulers import INVERSE, SCHEDULERS
+from runner.errors import EngineError
+from runner.nouns import Drawn, Generation, Verdict
+from runner.shipped import shipped
+from tests.contracts.engine import checkerboard, decoded, left_half, png
 
 pytestmark = pytest.mark.local
 

@@ -13,20 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image, ImageStat
+from tiny import save_lora, save_model, tiny_unet, tiny_vae
 
-torch = pytest.importorskip("torch")
-
-from PIL import Image, ImageStat  # noqa: E402 - after the extra is known to be there
-from tiny import save_lora, save_model, tiny_unet, tiny_vae  # noqa: E402
-
-from runner.engine.diffusion import MODELS_KEPT, DiffusionEngine, require_packages  # noqa: E402
-from runner.engine.enhance import additions_of, enhance  # noqa: E402
-from runner.engine.pictures import encode_png, initial_image, repaint_mask  # noqa: E402
-from runner.engine.schedulers import INVERSE, SCHEDULERS  # noqa: E402
-from runner.errors import EngineError, EngineMissing  # noqa: E402
-from runner.nouns import Drawn, Generation, Verdict  # noqa: E402
-from runner.shipped import shipped  # noqa: E402
-from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png  # noqa: E402
+from runner.engine.diffusion import MODELS_KEPT, DiffusionEngine, require_packages
+from runner.engine.enhance import additions_of, enhance
+from runner.engine.pictures import encode_png, initial_image, repaint_mask
+from runner.engine.schedulers import INVERSE, SCHEDULERS
+from runner.errors import EngineError, EngineMissing
+from runner.nouns import Drawn, Generation, Verdict
+from runner.shipped import shipped
+from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png
 
 pytestmark = [
     pytest.mark.local,

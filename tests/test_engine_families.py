@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image, ImageStat
+from tiny import SD2, XL, save_lora, save_model, tiny_kl
 
-torch = pytest.importorskip("torch")
-
-from PIL import Image, ImageStat  # noqa: E402 - after the extra is known to be there
-from tiny import SD2, XL, save_lora, save_model, tiny_kl  # noqa: E402
-
-from runner.engine.diffusion import DiffusionEngine  # noqa: E402
-from runner.engine.pictures import encode_png, initial_image, repaint_mask  # noqa: E402
-from runner.engine.schedulers import INVERSE, SCHEDULERS  # noqa: E402
-from runner.errors import EngineError  # noqa: E402
-from runner.nouns import Drawn, Generation  # noqa: E402
-from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png  # noqa: E402
+from runner.engine.diffusion import DiffusionEngine
+from runner.engine.pictures import encode_png, initial_image, repaint_mask
+from runner.engine.schedulers import INVERSE, SCHEDULERS
+from runner.errors import EngineError
+from runner.nouns import Drawn, Generation
+from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png
 
 pytestmark = pytest.mark.local
 

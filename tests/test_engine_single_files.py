@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from one_file import save_one_file
+from tiny import SD1, SD2, XL, save_lora, save_model, tiny_kl
 
-torch = pytest.importorskip("torch")
-
-from one_file import save_one_file  # noqa: E402 - after the extra is known to be there
-from tiny import SD1, SD2, XL, save_lora, save_model, tiny_kl  # noqa: E402
-
-from runner.engine.diffusion import DiffusionEngine  # noqa: E402
-from runner.errors import EngineError  # noqa: E402
-from runner.nouns import Generation, Verdict  # noqa: E402
-from tests.contracts.engine import checkerboard, png  # noqa: E402
+from runner.engine.diffusion import DiffusionEngine
+from runner.errors import EngineError
+from runner.nouns import Generation, Verdict
+from tests.contracts.engine import checkerboard, png
 
 pytestmark = pytest.mark.local
 

@@ -5,22 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from commands import sweep
+from PIL import Image, ImageStat
+from tiny import SD1, XL, save_lora, save_model, tiny_kl
 
-torch = pytest.importorskip("torch")
-
-from commands import sweep  # noqa: E402 - after the extra is known to be there
-from PIL import Image, ImageStat  # noqa: E402
-from tiny import SD1, XL, save_lora, save_model, tiny_kl  # noqa: E402
-
-from runner.cluster.fleet import Fleet, fleet  # noqa: E402
-from runner.engine.diffusion import DiffusionEngine  # noqa: E402
-from runner.engine.pictures import encode_png, initial_image  # noqa: E402
-from runner.engine.schedulers import INVERSE, SCHEDULERS  # noqa: E402
-from runner.engine.tuning import Tuning  # noqa: E402
-from runner.errors import EngineError, InputError  # noqa: E402
-from runner.nouns import Drawn, Generation  # noqa: E402
-from runner.target import make_engines  # noqa: E402
-from tests.contracts.engine import checkerboard, decoded, png  # noqa: E402
+from runner.cluster.fleet import Fleet, fleet
+from runner.engine.diffusion import DiffusionEngine
+from runner.engine.pictures import encode_png, initial_image
+from runner.engine.schedulers import INVERSE, SCHEDULERS
+from runner.engine.tuning import Tuning
+from runner.errors import EngineError, InputError
+from runner.nouns import Drawn, Generation
+from runner.target import make_engines
+from tests.contracts.engine import checkerboard, decoded, png
 
 pytestmark = [
     pytest.mark.local,

@@ -166,7 +166,8 @@ def with_hub(act: Callable[[str], Any]) -> tuple[Any, list[str]]:
 
 @pytest.fixture
 def _online(monkeypatch: pytest.MonkeyPatch) -> None:
-    constants = pytest.importorskip("huggingface_hub.constants")
+    from huggingface_hub import constants
+
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
 

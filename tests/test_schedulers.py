@@ -9,12 +9,11 @@ import json
 from typing import Any
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from runner.engine.schedulers import INVERSE, SCHEDULERS, scheduler_for  # noqa: E402 - after the extra is known to be there
-from runner.errors import EngineError  # noqa: E402
-from runner.shipped import shipped  # noqa: E402
+from runner.engine.schedulers import INVERSE, SCHEDULERS, scheduler_for
+from runner.errors import EngineError
+from runner.shipped import shipped
 
 pytestmark = [
     pytest.mark.local,
