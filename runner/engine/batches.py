@@ -21,8 +21,7 @@ COUPLING: Final = "ScoreSdeVeScheduler"
 def batch_key(generation: Generation) -> Hashable | None:
     """Return what generations of one batch have in common; None for one that must be made alone."""
     unguided = generation.guidance_scale <= 1
-    stepless = generation.endpoint != "text2img" and int(generation.num_inference_steps * generation.strength) < 1
-    if generation.scheduler == COUPLING or stepless or (generation.tomesd and unguided):
+    if generation.scheduler == COUPLING or not generation.denoises or (generation.tomesd and unguided):
         return None
     return (
         generation.endpoint,

@@ -31,11 +31,6 @@ def input_images(generation: Generation) -> dict[str, Image.Image]:
             return {"image": initial_image(generation), "mask_image": repaint_mask(generation)}
 
 
-def denoises(generation: Generation) -> bool:
-    """Return whether a step is left to do: an initial image and a small strength may leave none."""
-    return generation.endpoint == "text2img" or int(generation.num_inference_steps * generation.strength) >= 1
-
-
 def denoise(
     pipeline: Any,
     inputs: Sequence[Mapping[str, Image.Image]],

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from runner.engine.clip_checker import ClipChecker
-from runner.engine.denoising import denoise, denoises, input_images, reconstruct
+from runner.engine.denoising import denoise, input_images, reconstruct
 from runner.engine.folders import ModelFolder, pick
 from runner.engine.loading import family_in, load_model, load_vae
 from runner.engine.safety import Checker, rule_of
@@ -61,7 +61,7 @@ class LoadedModel:
         inputs = [input_images(generation) for generation in generations]
         self._wear(first.loras)
         pipeline = self._pipeline(first)
-        if denoises(first):
+        if first.denoises:
             pictures = denoise(pipeline, inputs, generations, self._family.skipping)
         else:
             pictures = [reconstruct(pipeline, inputs[0]["image"], first)]

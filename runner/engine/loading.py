@@ -18,6 +18,9 @@ VAES: Final = ("AutoencoderKL", "AutoencoderTiny", "AsymmetricAutoencoderKL")
 UNREADABLE: Final = (OSError, ValueError, RuntimeError, SafetensorError)
 """What diffusers raises for files that are not what they should be."""
 
+WEIGHTLESS: Final = NotImplementedError
+"""What torch raises of a weight that was in no file, when it is to be moved to a device without having numbers."""
+
 
 def family_in(folder: ModelFolder) -> Family:
     """Return the family of a model. Raises EngineError when the engine does not drive it."""
@@ -85,8 +88,7 @@ def _from_file(folder: ModelFolder, file: Path, family: Family, dtype: torch.dty
             str(file), config=str(folder.described), dtype=dtype, local_files_only=True, **family.left_out
         )
     except Exception as error:  # a file and settings that do not belong together can make diffusers fail in any way
-        # what torch raises of a weight that was in no file, and so has no numbers
-        found = "weights are not in it" if isinstance(error, NotImplementedError) else first_line(error)
+        found = "weights are not in it" if isinstance(error, WEIGHTLESS) else first_line(error)
         raise EngineError(
             f"model_id: {folder.model_id!r} cannot be loaded from {file.name} with the settings in "
             f"{folder.described.parent.name}/{folder.described.name} ({found}); they must be those of the model "
