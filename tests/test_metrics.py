@@ -18,13 +18,11 @@ from runner.errors import ImageError, RunFolderError
 from runner.ledger import Standing
 from runner.measures import MEASURES
 from runner.metrics import Baselines, Job, Shelf, jobs, measure, measured, shelf_path
-from runner.metrics.apart import apart, structural
+from runner.metrics.apart import apart
 from runner.metrics.looks import MOST_PIXELS, Pixels, colourfulness, looks, luma, pixels
 from runner.nouns import Layout, Picture, State
 from runner.plan import Plan
 from runner.vault import Vault, image_path
-
-extra = pytest.mark.skipif(not structural(), reason="needs the extra `metrics`")
 
 
 def png(*rows: Sequence[tuple[int, int, int]], mode: str = "RGB") -> bytes:
@@ -142,13 +140,11 @@ def test_difference_is_the_mean_absolute_difference_of_channels() -> None:
     assert apart(flat((250, 0, 0)), flat((0, 250, 0)))["difference"] == pytest.approx(500 / 3), "nothing wraps around"
 
 
-@extra
 def test_the_same_picture_is_not_apart_from_itself() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
     assert apart(noise, noise) == {"difference": 0, "ssim": pytest.approx(1), "phash": 0}
 
 
-@extra
 def test_ssim_of_two_flat_pictures_is_that_of_their_means() -> None:
     # with no variance the structure term is 1: (2·a·b + C1) / (a² + b² + C1), C1 = (0.01 · 255)²
     found = apart(flat((100, 100, 100), (32, 32)), flat((200, 200, 200), (32, 32)))
@@ -156,18 +152,15 @@ def test_ssim_of_two_flat_pictures_is_that_of_their_means() -> None:
     assert found["ssim"] == pytest.approx((2 * 100 * 200 + c1) / (100**2 + 200**2 + c1), abs=1e-4)
 
 
-@extra
 def test_a_negative_has_half_the_hash_or_more_turned_over() -> None:
     noise = np.random.default_rng(2).integers(0, 256, (64, 64, 3), np.uint8)
     assert apart(noise, 255 - noise)["phash"] > 56
 
 
-@extra
 def test_pictures_of_two_sizes_have_a_distance_of_hashes_alone() -> None:
     assert list(apart(flat((9, 9, 9), (16, 16)), flat((9, 9, 9), (32, 32)))) == ["phash"]
 
 
-@extra
 def test_a_picture_smaller_than_the_window_has_no_ssim() -> None:
     assert "ssim" not in apart(flat((9, 9, 9), (10, 40)), flat((9, 9, 9), (10, 40)))
 
@@ -326,7 +319,6 @@ def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path: Path) 
         Shelf.writing(tmp_path / "nowhere")
 
 
-@extra
 def test_what_was_measured_without_the_extra_is_measured_again_with_it(
     tmp_path: Path, small: tuple[Plan, Mapping[str, Standing]]
 ) -> None:
@@ -351,7 +343,6 @@ def test_a_picture_at_several_places_is_measured_once(tmp_path: Path) -> None:
     assert [(one.picture, list(one.apart)) for one in done] == [(same.sha256, [same.sha256])]
 
 
-@extra
 def test_ssim_of_a_large_picture_is_that_of_its_means_over_squares() -> None:
     random = np.random.default_rng(6)
     small = [random.integers(0, 256, (256, 256, 3), np.uint8) for _ in range(2)]

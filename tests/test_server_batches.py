@@ -17,7 +17,7 @@ from runner.engine.sketch import SketchEngine
 from runner.errors import EngineError, EngineLost
 from runner.nouns import Drawn, Generation
 from runner.server import Settings, Store, create_app, running
-from runner.server.batches import take
+from runner.server.making import take
 from tests.contracts.server import BODY, Recorder, until_done
 
 PLAIN = {**BODY, "tomesd": "no"}

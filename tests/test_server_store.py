@@ -209,6 +209,53 @@ def test_a_picture_that_the_store_does_not_take_is_answered_from_memory_and_logg
     )
 
 
+def test_an_upload_that_the_store_does_not_take_is_kept_in_memory_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "uploads").write_text("a file where a folder belongs")
+
+    async def say(http: httpx.AsyncClient) -> bytes:
+        sent = await http.post("upload_image", json={"base64_image": base64.b64encode(PICTURE).decode()})
+        return (await http.get(sent.json()["link"])).content
+
+    with caplog.at_level(logging.WARNING, "runner.server"):
+        assert talk(say, str(tmp_path / "kept")).startswith(b"\x89PNG")
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert re.match(r"upload \d+ is in memory alone: store ", said)
+
+
+class Meeting(Store):
+    """A store in which, while it looks for a name for the first time, the request of that name is accepted."""
+
+    def __init__(self, address: str, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(address)
+        self.meanwhile = meanwhile
+        self.met = False
+
+    async def find_track(self, track_id: str) -> int | None:
+        found = await super().find_track(track_id)
+        if not self.met:
+            self.met = True
+            await self.meanwhile()
+        return found
+
+
+def test_a_request_that_comes_while_the_store_is_looked_through_is_not_called_never_accepted(tmp_path: Path) -> None:
+    async def session() -> tuple[httpx.Response, httpx.Response]:
+        sent: list[httpx.Response] = []
+
+        async def meanwhile() -> None:
+            sent.append(await http.post("text2img", json={**BODY, "track_id": "cell-7"}))
+
+        async with opened(Recorder(), Settings(store=Meeting(str(tmp_path), meanwhile))) as http:
+            asked = await http.post("fetch_by_track_id", json={"track_id": "cell-7", "withdraw": "yes"})
+            return sent[0], asked
+
+    sent, asked = asyncio.run(session())
+    assert (asked.status_code, asked.json()["id"]) == (200, sent.json()["id"])
+
+
 def test_a_server_that_stops_keeps_what_is_being_made(address: str) -> None:
     engine = Recorder()
 

@@ -9,6 +9,8 @@
     jobs            first in, first out, one picture at a time on each engine; what was made stays fetchable for a while
     archive         what was made, beyond the process that made it
     store           a folder or object storage                                            [extra: store]
+    making          pictures leave the queue together and are made by one engine
+    kept            finished requests in memory
     tracks          what was accepted under which name of its sender's
     hooks           webhooks are told what became of their requests
     generations     a Request becomes what the engine is asked for

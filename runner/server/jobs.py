@@ -6,8 +6,7 @@ request can so be made side by side; their bytes do not depend on it. A picture 
 the head of the queue, up to `MOST_DEATHS` times.
 
 Where the rules allow batches, an engine takes with the next picture others that wait and that can be made in one go with
-it; nothing waits for another to come. What cannot be made together is made one after another, so that each has its own
-picture or its own refusal.
+it; nothing waits for another to come.
 
 A request whose client went away is made all the same: it can be fetched. Pictures stay in memory up to a number of bytes
 in all, the oldest are forgotten first, and the queue holds a bounded number of requests, so that memory has a bound.
@@ -17,27 +16,24 @@ What was accepted ends with the process; what was made outlives it in an archive
 import asyncio
 import math
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from runner.engine import Engine
-from runner.engine.batches import batch_key
 from runner.errors import EngineError, EngineLost
 from runner.nouns import Concern, Drawn, Generation, Refused
 from runner.pace import Clock
-from runner.server.answers import Rejection, bad_request, engine_failed, logger
+from runner.server.answers import Rejection, engine_failed, logger
 from runner.server.archive import Archive
-from runner.server.batches import take
 from runner.server.job import Job, Order, Part
+from runner.server.kept import Kept
+from runner.server.making import make, take, together
 from runner.server.tracks import Tracks
 
 FIRST_GUESS = 5.0
 """Seconds an image is taken to need before the first was measured."""
-
-MOST_KEPT = 10_000
-"""Finished requests that are kept, however small their pictures."""
 
 MOST_DEATHS = 2
 """Engines that may die over one request before it is taken to be what kills them."""
@@ -92,10 +88,8 @@ class Desk:
         self._archive = archive
         self._keeping: set[asyncio.Task[None]] = set()
         self._unfinished: OrderedDict[int, Job] = OrderedDict()
-        self._kept: OrderedDict[int, Job] = OrderedDict()
-        self._queue: deque[tuple[Job, int]] = deque()
-        self._temporary: deque[tuple[float, int]] = deque()
-        self._held = 0
+        self._kept = Kept(memory=rules.memory, lifetime=rules.lifetime, clock=clock, expired=self._expired)
+        self._queue: deque[Part] = deque()
         self._busy = 0
         self._arrived: asyncio.Event | None = None
         self._pace: float | None = None
@@ -133,6 +127,7 @@ class Desk:
             for thread in self._threads:
                 thread.shutdown()
             self._refuse(list(self._unfinished.values()), "the server is stopping; try again")
+            await asyncio.gather(*self._keeping)
 
     @property
     def busy(self) -> int:
@@ -166,8 +161,7 @@ class Desk:
 
     def find(self, number: int) -> Job | None:
         """Return a request by its number; None when there never was one, or it is forgotten."""
-        self._forget_expired()
-        return self._unfinished.get(number) or self._kept.get(number)
+        return self._unfinished.get(number) or self._kept.find(number)
 
     async def recall(self, number: int) -> Job | None:
         """Return a request by its number as `find` does, from the archive where this process has it no more."""
@@ -175,9 +169,11 @@ class Desk:
         return job if job or not self._archive else await self._archive.find(number)
 
     async def trace(self, track_id: str) -> int | None:
-        """Return the number of a request by its sender's name for it; None when it is not known."""
+        """Return the number of a request by its sender's name for it; None when it is not known up to this moment."""
         number = self.tracks.find(track_id)
-        return number if number is not None or not self._archive else await self._archive.find_track(track_id)
+        if number is None and self._archive:
+            number = await self._archive.find_track(track_id)
+        return self.tracks.find(track_id) if number is None else number  # it may have come while the archive looked
 
     def clear(self) -> int:
         """Refuse what waits, and return how many requests that were; what is being made is finished."""
@@ -187,12 +183,11 @@ class Desk:
 
     async def forget_kept(self) -> int:
         """Forget finished requests and their pictures, and return how many; their links lead nowhere from now on."""
-        kept = list(self._kept)
-        for number in kept:
-            self._forget(number)
-            if self._archive:
+        forgotten = self._kept.clear()
+        if self._archive:
+            for number in forgotten:
                 await self._archive.forget(number)
-        return len(kept)
+        return len(forgotten)
 
     def eta(self, job: Job) -> float:
         """Return the seconds until a request is likely made, by the pace of those made before; 0 once it is."""
@@ -230,7 +225,7 @@ class Desk:
                 await arrived.wait()
                 continue
             share = math.ceil(len(self._queue) / len(self.engines))  # the others are free before long
-            parts = take(self._queue, _together, min(self._rules.batch, share))
+            parts = take(self._queue, together, min(self._rules.batch, share))
             wanted = [(job, place) for job, place in parts if not job.done.is_set()]
             if wanted:
                 await self._draw(wanted, engine, thread)
@@ -247,19 +242,19 @@ class Desk:
 
     async def _draw(self, parts: Sequence[Part], engine: Engine, thread: ThreadPoolExecutor) -> None:
         """Have pictures made, and finish each request when it was its last, or when there will be none."""
-        generations = [job.order.generations[place] for job, place in parts]  # a request that ends forgets its own
+        costs = [_cost(job.order.generations[place]) for job, place in parts]  # a request that ends forgets them
         began = self._clock.elapsed()
         for job, place in parts:
             job.begun[place] = began
         self._busy += 1
-        made = await self._made(parts, generations, engine, thread)
+        made = self._again(parts, await make(parts, engine, thread))
         self._busy -= 1
         seconds = (self._clock.elapsed() - began) / len(parts)
-        for (job, place), generation, outcome in zip(parts, generations, made, strict=True):
+        for (job, place), cost, outcome in zip(parts, costs, made, strict=True):
             del job.begun[place]
             job.seconds += seconds
             if isinstance(outcome, Drawn):
-                self._measure(seconds, generation)
+                self._measure(seconds / cost)
                 if not job.done.is_set():  # else another sample was refused meanwhile, and nobody wants this one
                     job.drawn[place] = outcome
             refused = outcome if isinstance(outcome, Refused) else None
@@ -287,50 +282,28 @@ class Desk:
         await archive.keep(job)
         self._finish(job)
 
-    async def _made(
-        self, parts: Sequence[Part], generations: Sequence[Generation], engine: Engine, thread: ThreadPoolExecutor
+    def _again(
+        self, parts: Sequence[Part], made: Sequence[Drawn | Refused | EngineLost]
     ) -> list[Drawn | Refused | None]:
-        """Return each picture, or why there is none; None for one that is back in the queue."""
-        alone = len(parts) == 1
-        try:
-            if alone:
-                return [await asyncio.get_running_loop().run_in_executor(thread, engine.generate, generations[0])]
-            drawn = await asyncio.get_running_loop().run_in_executor(thread, engine.generate_batch, generations)
-        except EngineLost as error:
-            return self._lost(parts, error)
-        except EngineError as error:
-            if alone:
-                return [bad_request(str(error)).refused]
-        except Exception:  # noqa: BLE001 - one request's fault must not end the server, and it is logged
-            logger.exception("request %s failed", ", ".join(str(job.number) for job, _ in parts))
-            if alone:
-                return [engine_failed()]
-        else:
-            for job, _ in parts:
-                job.batch = max(job.batch, len(parts))
-            return list(drawn)
-        pairs = zip(parts, generations, strict=True)
-        return [outcome for part, each in pairs for outcome in await self._made([part], [each], engine, thread)]
-
-    def _lost(self, parts: Sequence[Part], error: EngineLost) -> list[Drawn | Refused | None]:
-        """Put pictures whose engine died back to the head of the queue, or return why not."""
-        for job in {job.number: job for job, _ in parts}.values():
+        """Put pictures whose engine died back to the head of the queue, None in their places; too many deaths refuse."""
+        lost = [(part, each) for part, each in zip(parts, made, strict=True) if isinstance(each, EngineLost)]
+        for job, error in {job.number: (job, error) for (job, _), error in lost}.values():
             logger.warning("request %d: %s", job.number, error)
             job.deaths += 1
-        again = [(job, place) for job, place in parts if job.deaths <= MOST_DEATHS]
+        again = [part for part, _ in lost if part[0].deaths <= MOST_DEATHS]
         self._queue.extendleft(reversed(again))
         if again and self._arrived is not None:
             self._arrived.set()
-        return [None if job.deaths <= MOST_DEATHS else engine_failed() for job, _ in parts]
+        instead = [None if job.deaths <= MOST_DEATHS else engine_failed() for job, _ in parts]
+        return [other if isinstance(each, EngineLost) else each for each, other in zip(made, instead, strict=True)]
 
     def _left(self, job: Job, place: int) -> float:
         """Return the seconds that a picture still needs."""
         likely = FIRST_GUESS if self._pace is None else self._pace * _cost(job.order.generations[place])
         return likely - min(self._clock.elapsed() - job.begun[place], likely) if place in job.begun else likely
 
-    def _measure(self, seconds: float, generation: Generation) -> None:
-        measured = seconds / _cost(generation)
-        self._pace = measured if self._pace is None else self._pace + 0.3 * (measured - self._pace)
+    def _measure(self, pace: float) -> None:
+        self._pace = pace if self._pace is None else self._pace + 0.3 * (pace - self._pace)
 
     def _refuse(self, jobs: Sequence[Job], message: str) -> None:
         for job in jobs:
@@ -338,31 +311,17 @@ class Desk:
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
-        self._forget_expired()
         del self._unfinished[job.number]
         job.order = replace(job.order, generations=())
-        if job.order.temporary:
-            self._temporary.append((self._clock.now() + self._rules.lifetime, job.number))
         if job.refused is not None:
             job.drawn.clear()
-        self._kept[job.number] = job
-        self._held += _size(job)
+        self._kept.add(job)
         job.done.set()
         self.finished(job)
-        while len(self._kept) > 1 and (self._held > self._rules.memory or len(self._kept) > MOST_KEPT):
-            self._forget(next(iter(self._kept)))
 
-    def _forget_expired(self) -> None:
-        """Forget temporary requests whose time is over: all live equally long, so that the first to end is the first."""
-        while self._temporary and self._clock.now() >= self._temporary[0][0]:
-            _, number = self._temporary.popleft()
-            if number in self._kept:
-                self._forget(number)
-            if self._archive:
-                self._behind(self._archive.forget(number))
-
-    def _forget(self, number: int) -> None:
-        self._held -= _size(self._kept.pop(number))
+    def _expired(self, number: int) -> None:
+        if self._archive:
+            self._behind(self._archive.forget(number))
 
     def _full(self) -> Refused:
         first = next(iter(self._unfinished.values()), None)
@@ -373,12 +332,6 @@ class Desk:
             status=429,
             retry_after=wait,
         )
-
-
-def _together(part: Part) -> Hashable | None:
-    """Return what pictures of one batch have in common; one that an engine may have died of goes alone."""
-    job, place = part
-    return None if job.done.is_set() or job.deaths else batch_key(job.order.generations[place])
 
 
 def _withdrawn() -> Refused:
@@ -392,10 +345,6 @@ def _withdrawn() -> Refused:
 def _cost(generation: Generation) -> float:
     """Return what the time to make a picture grows with: pixels times steps."""
     return float(generation.width * generation.height * generation.num_inference_steps)
-
-
-def _size(job: Job) -> int:
-    return sum(len(drawn.png) for drawn in job.drawn.values())
 
 
 def _nothing(_: Job) -> None:

@@ -6,7 +6,8 @@ They are in memory, the oldest forgotten first; what is in a store as well is fo
 from collections import OrderedDict
 from collections.abc import Callable
 
-from runner.server.store import Store
+from runner.server.answers import logger
+from runner.server.store import Store, StoreError
 
 
 class Uploads:
@@ -26,14 +27,21 @@ class Uploads:
         self._kept: OrderedDict[int, bytes] = OrderedDict()
 
     async def keep(self, picture: bytes) -> int:
-        """Keep a PNG file and return its name. Raises StoreError."""
+        """Keep a PNG file and return its name. Where the store fails, this is logged: memory has it too."""
         number = self._draw_number()
-        if self._store:
-            await self._store.upload(number, picture)
+        await self._shelve(number, picture)
         self._kept[number] = picture
         while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._memory:
             self._kept.popitem(last=False)
         return number
+
+    async def _shelve(self, number: int, picture: bytes) -> None:
+        if self._store is None:
+            return
+        try:
+            await self._store.upload(number, picture)
+        except StoreError as error:
+            logger.warning("upload %d is in memory alone: %s", number, error)
 
     async def find(self, number: int) -> bytes | None:
         """Return a picture by its name; None when there never was one, or it is forgotten. Raises StoreError."""
