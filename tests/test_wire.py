@@ -515,7 +515,7 @@ JSON = st.recursive(
 )
 IDS = TEXT.filter(str.strip) | st.integers(0, 2**63).map(str)
 SECONDS = st.none() | st.floats(0, 1e6)
-LINKS = TEXT.map("https://cdn.example/".__add__)
+LINKS = TEXT.map(lambda name: f"https://cdn.example/{name}".strip())
 META = st.dictionaries(TEXT, JSON, max_size=3)
 READY = st.builds(
     Ready,
@@ -534,6 +534,13 @@ READY = st.builds(
 )
 QUEUED = st.builds(Queued, remote_id=IDS, eta=SECONDS, fetch_result=st.just("") | LINKS)
 REFUSALS = [(status, concern) for status, payload, concern in STATUSES if payload is SPOKEN and concern]
+
+
+def test_white_space_around_a_link_is_no_part_of_it() -> None:
+    reply = answer(200, {"status": "success", "id": 7, "output": [" https://cdn.example/a.png\n", " "]})
+
+    assert isinstance(reply, Ready)
+    assert reply.outputs == ("https://cdn.example/a.png",)
 
 
 @given(READY | QUEUED)
