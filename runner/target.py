@@ -24,10 +24,10 @@ from runner import wire
 from runner.carrier import carrier
 from runner.client import Client, Mailbox
 from runner.engine import Engine
-from runner.engine.diffusion import PLAIN, DiffusionEngine
+from runner.engine.diffusion import DiffusionEngine
 from runner.engine.process import ProcessEngine, end_children
 from runner.engine.sketch import SketchEngine
-from runner.engine.tuning import Tuning
+from runner.engine.tuning import PLAIN, Tuning
 from runner.errors import InputError
 from runner.nouns import Address, Provider
 from runner.pace import Clock

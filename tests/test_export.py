@@ -186,6 +186,12 @@ def test_a_zip_holds_each_picture_once_with_its_request_and_the_table(run: Path)
     assert read_back(str(image.info[TEXT]))["Prompt"] == 'a <b>cat</b> | =1+1, "quoted": yes'
 
 
+def test_a_zip_makes_the_folder_that_it_is_asked_to_lie_in(run: Path) -> None:
+    done = sweep("export", str(run), "--format", "zip", "--out", "for/ann/cats.zip")
+    assert (done.code, done.out) == (0, "for/ann/cats.zip: 8 pictures\n")
+    assert zipfile.is_zipfile("for/ann/cats.zip")
+
+
 def test_the_run_s_own_pictures_stay_as_the_target_made_them(run: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*.png")}
     sweep("export", str(run), "--format", "zip", "--out", "cats.zip")

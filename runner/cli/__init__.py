@@ -9,13 +9,14 @@ import sys
 
 from runner.cli import (  # noqa: F401  # importing them adds their commands to `app`, in the order of --help
     comparing,
+    doctor,
     experiments,
     numbers,
     pace,
     reporting,
     rescue,
     runs,
-    services,
+    serving,
     taking,
     verifying,
     watching,

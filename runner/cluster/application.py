@@ -85,9 +85,18 @@ class Front:
                 queue_limit=wanted.queue_limit,
                 fetch_image=outside.fetch,
                 post_hook=outside.post,
-                store=Store(wanted.store) if wanted.store else None,
+                store=_store(wanted.store),
             ),
         )
+
+
+def _store(address: str) -> Store | None:
+    """Return a storage that can be written from here, None where none is wanted. Raises InputError, StoreError."""
+    if not address:
+        return None
+    store = Store(address)
+    store.check()
+    return store
 
 
 def _key(variable: str) -> str:

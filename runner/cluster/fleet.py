@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from runner.engine.tuning import Tuning
+from runner.engine.tuning import PLAIN, Tuning
 from runner.errors import InputError
 from runner.schema import did_you_mean
 
@@ -49,7 +49,7 @@ class Fleet:
             raise InputError(
                 f"cluster: {self.least} to {self.most} replicas; the least is 1 at least, and the most is no fewer"
             )
-        if self.engine != "diffusion" and self.tuning != Tuning():
+        if self.engine != "diffusion" and self.tuning != PLAIN:
             raise InputError(
                 f"cluster: dtype, channels_last and attention_slicing tune diffusion, and {self.engine} is not tuned; leave "
                 "them out"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runner.engine import enhance
 from runner.engine.folders import ModelFolder, ModelLibrary, Stamp
 from runner.engine.safety import judged
-from runner.engine.tuning import Tuning
+from runner.engine.tuning import PLAIN, Tuning
 from runner.errors import EngineMissing
 from runner.nouns import Drawn, Generation
 
@@ -35,8 +35,6 @@ PACKAGES: Final = ("torch", "diffusers", "transformers", "peft", "accelerate", "
 """The packages of the extra `local`; scipy is what LMSDiscreteScheduler integrates with."""
 
 MODELS_KEPT: Final = 2
-
-PLAIN: Final = Tuning()
 
 
 class DiffusionEngine:

@@ -33,3 +33,7 @@ class Tuning:
     def dtype_on(self, device: str) -> str:
         """Return what is computed in: half precision on CUDA, which is made for it, and 32 bits elsewhere."""
         return self.dtype or ("float16" if device.startswith("cuda") else "float32")
+
+
+PLAIN: Final = Tuning()
+"""As the device does it by itself."""

@@ -25,7 +25,7 @@ SMALL_ALONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class Enclosed:
     """The addresses of a run's pictures inside a page.
 
     Attributes:
@@ -64,7 +64,7 @@ def render_single(book: Book, run: Path) -> str:
             "are put into one; send report/, images/ and thumbnails/ together, as they are or in a ZIP"
         )
     notes = book.notes if whole <= MOST_BYTES else (*book.notes, SMALL_ALONE)
-    return render(replace(book, tiles=tiles, notes=notes), inside=Inside(run, whole=whole <= MOST_BYTES))
+    return render(replace(book, tiles=tiles, notes=notes), inside=Enclosed(run, whole=whole <= MOST_BYTES))
 
 
 def _encoded(sizes: Iterable[int]) -> Iterable[int]:

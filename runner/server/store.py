@@ -14,7 +14,8 @@ What has no record does not exist, and a picture whose digest is not the record'
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -88,10 +89,11 @@ class Store:
         self.address = address
         self._files, self._root = _opened(address)
 
-    async def check(self) -> None:
-        """Write a file and delete it."""
-        await self._do(lambda: self._write(PROBE, b"sweep"))
-        await self._do(lambda: self._delete(PROBE))
+    def check(self) -> None:
+        """Write a file and delete it; blocks."""
+        with self._saying_where():
+            self._write(PROBE, b"sweep")
+            self._delete(PROBE)
 
     async def keep(self, record: Record, pictures: Sequence[bytes]) -> None:
         """Keep a request: its pictures first, and when they are there, its record."""
@@ -173,8 +175,13 @@ class Store:
             return
 
     async def _do(self, work: Callable[[], _Found]) -> _Found:
-        try:
+        with self._saying_where():
             return await asyncio.to_thread(work)
+
+    @contextmanager
+    def _saying_where(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:  # each storage has errors of its own kind
             said = str(error).partition("\n")[0] or type(error).__name__
             raise StoreError(

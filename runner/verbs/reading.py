@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -162,18 +163,26 @@ def bundled(run: str | Path, out: str | Path, only: Rule | None = None) -> int:
     folder, out = RunFolder(Path(run)), Path(out)
     plan, standings = folder.plan(), standings_of(folder)
     beside = {"table.csv": exported(run, "csv", only), "experiment.yaml": plan.experiment.source.encode()}
+    out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("wb") as file, _every_picture(run):
             count = bundle(folder.path, file, _placements(plan, only), standings, beside)
         part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+@contextmanager
+def _every_picture(run: str | Path) -> Iterator[None]:
+    """Say of a picture that is missing what tells of all that are. Raises RunFolderError."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise RunFolderError(
             f"{error.filename}: no such file; `sweep rescue {run}` says which pictures are missing"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return count
 
 
 def _placements(plan: Plan, only: Rule | None) -> Iterator[Placement]:
@@ -222,14 +231,9 @@ def render_single(run: str | Path, out: str | Path) -> Path:
     folder, out = RunFolder(Path(run)), Path(out)
     measure(run, most=MEASURED_UNASKED)
     plan, standings = folder.plan(), standings_of(folder)
-    try:
-        with numbers_of(folder, plan, standings) as numbers:
-            shown = book(plan, standings, folder.manifest(), ratings_of(folder, plan), numbers)
-            text = report.render_single(shown, folder.path)
-    except FileNotFoundError as error:
-        raise RunFolderError(
-            f"{error.filename}: no such file; `sweep rescue {run}` says which pictures are missing"
-        ) from error
+    with numbers_of(folder, plan, standings) as numbers, _every_picture(run):
+        shown = book(plan, standings, folder.manifest(), ratings_of(folder, plan), numbers)
+        text = report.render_single(shown, folder.path)
     write_whole(out, text.encode("utf-8", "replace"))
     return out
 

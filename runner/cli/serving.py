@@ -1,8 +1,9 @@
-"""Commands about installations and servers: serve, doctor."""
+"""The command `serve`: which options go together, and a server on this machine or a cluster."""
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.app import app
-from runner.cli.experiments import Json
-from runner.cli.words import complain, say_json, say_table
+from runner.cli.words import complain, say_json
 from runner.errors import EngineError, InputError
 
 if TYPE_CHECKING:
+    from runner.engine import Engine
     from runner.engine.tuning import Tuning
-    from runner.server import Store
+    from runner.server import Settings, Store
 
 KEY_VARIABLE = "SWEEP_KEY"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -109,19 +110,16 @@ def serve(
 ) -> None:
     """Serve the endpoint over HTTP, for this or another program, until Ctrl-C."""
     from runner.engine.warehouse import Warehouse
-    from runner.server import Outside, Settings, create_app
+    from runner.server import Outside, Settings
     from runner.server.faults import load
-    from runner.target import make_engines, serve_forever
+    from runner.target import make_engines
 
     if not (key or no_key or host in LOOPBACK):
         raise InputError(
             f"serve: {host} can be reached from other machines, and there is no key; set SWEEP_KEY, or add --no-key to let "
             "everyone in"
         )
-    kept = _checked_store(store)
-    _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub)
-    if engine == "sketch" and batch > 1:
-        raise InputError("serve: --batch is for --engine diffusion, and sketch gains nothing by it; leave it out")
+    _refuse_idle(engine, model_dir=model_dir, models_from=models_from or (), allow_hub=allow_hub, batch=batch)
     tuning = _tuning(engine, dtype, channels_last=channels_last, attention_slicing=attention_slicing)
     if cluster:
         idle = {
@@ -133,43 +131,37 @@ def serve(
         }
         _refuse_beside_cluster([name for name, given in idle.items() if given])
         least, most = _span(replicas)
-        _serve_cluster(
-            cluster,
-            {
-                "engine": engine,
-                "model_dir": str(model_dir.resolve()) if model_dir else "",
-                "device": device,
-                **asdict(tuning),
-                "least": least,
-                "most": most,
-                "gpus": gpus,
-                "key_variable": KEY_VARIABLE if key else "",
-                "store": kept.address if kept else "",
-                "allow_private": allow_private,
-            },
-            key=key,
-            host=host,
-            port=port,
-        )
+        wanted = {
+            "engine": engine,
+            "model_dir": str(model_dir.resolve()) if model_dir else "",
+            "device": device,
+            **asdict(tuning),
+            "least": least,
+            "most": most,
+            "gpus": gpus,
+            "key_variable": KEY_VARIABLE if key else "",
+            "store": _absolute(store),
+            "allow_private": allow_private,
+        }
+        _serve_cluster(cluster, wanted, key=key, host=host, port=port)
         return
     if replicas or gpus:
         raise InputError(
             "serve: --replicas and --gpus are for engines on a cluster; add --cluster ADDRESS, or use --workers"
         )
     lies = load(faults) if faults else None
+    kept = _checked_store(store)
     outside = Outside(allow_private=allow_private)
     if allow_hub:
         os.environ.setdefault("HF_HUB_OFFLINE", "0")  # before what reads it is imported
     growing = model_dir and (models_from or allow_hub)
-    try:
+    with _named_by_the_command_line():
         warehouse = Warehouse(model_dir, models_from or (), hub=allow_hub) if model_dir and growing else None
         engines = make_engines(workers, engine, model_dir=model_dir, device=device, tuning=tuning)
-        models = list(engines[0].models())
-    except EngineError as error:  # before the first request, it is the command line that names what is not there
-        raise InputError(str(error)) from error
+        preload = next(iter(engines[0].models()))
     settings = Settings(
         key=key,
-        preload=models[0],
+        preload=preload,
         batch=batch,
         fetch_image=outside.fetch,
         post_hook=outside.post,
@@ -177,33 +169,50 @@ def serve(
         warehouse=warehouse,
         faults=lies,
     )
-    served = create_app(engines, settings)
+    _serve_here(engines, settings, host=host, port=port, lying=f"it lies as {faults} says" if faults else "")
 
+
+@contextmanager
+def _named_by_the_command_line() -> Iterator[None]:
+    """Before the first request it is the command line that names what is not there. Raises InputError."""
+    try:
+        yield
+    except EngineError as error:
+        raise InputError(str(error)) from error
+
+
+def _serve_here(engines: "Sequence[Engine]", settings: "Settings", *, host: str, port: int, lying: str) -> None:
+    """Serve from this machine until Ctrl-C; `lying` says after what, and at the end the account of it is said."""
+    from runner.server import create_app
+    from runner.target import serve_forever
+
+    served = create_app(engines, settings)
+    models = ", ".join(engines[0].models())
     serving = False
 
     def started(url: str) -> None:
         nonlocal serving
         serving = True
-        complain(f"{url} answers until Ctrl-C (models: {', '.join(models)})")
-        if faults:
-            complain(f"it lies as {faults} says; GET /faults tells what it did, and so does its end")
+        complain(f"{url} answers until Ctrl-C (models: {models})")
+        if lying:
+            complain(f"{lying}; GET /faults tells what it did, and so does its end")
 
     try:
         asyncio.run(serve_forever(served, host=host, port=port, started=started))
     finally:
-        if lies and serving:
+        if lying and serving:
             say_json(served.state.account.said())
 
 
 def _tuning(engine: str, dtype: str, *, channels_last: bool, attention_slicing: bool) -> "Tuning":
     """Return how diffusion computes. Raises InputError for a dtype that is none, and where nothing is computed."""
-    from runner.engine.tuning import Tuning
+    from runner.engine.tuning import PLAIN, Tuning
 
     try:
         tuning = Tuning(dtype=dtype, channels_last=channels_last, attention_slicing=attention_slicing)
     except EngineError as error:
         raise InputError(f"serve: --{error}") from error
-    if engine == "sketch" and tuning != Tuning():
+    if engine == "sketch" and tuning != PLAIN:
         raise InputError(
             "serve: --dtype, --channels-last and --attention-slicing are for --engine diffusion, and sketch computes "
             "nothing; leave them out"
@@ -224,12 +233,9 @@ def _serve_cluster(address: str, settings: Mapping[str, object], *, key: str, ho
         ) from error
     if key:
         os.environ[KEY_VARIABLE] = key
-    try:
-        with fleet_running(address, wanted, host=host, port=port) as url:
-            said = f"{url} answers until Ctrl-C ({wanted.least} to {wanted.most} engines on Ray, {address})"
-            asyncio.run(until_interrupted(lambda: complain(said)))
-    except EngineError as error:
-        raise InputError(str(error)) from error
+    with _named_by_the_command_line(), fleet_running(address, wanted, host=host, port=port) as url:
+        said = f"{url} answers until Ctrl-C ({wanted.least} to {wanted.most} engines on Ray, {address})"
+        asyncio.run(until_interrupted(lambda: complain(said)))
 
 
 def _checked_store(address: str) -> "Store | None":
@@ -238,12 +244,17 @@ def _checked_store(address: str) -> "Store | None":
 
     if not address:
         return None
-    store = Store(address if "://" in address else str(Path(address).resolve()))
+    store = Store(_absolute(address))
     try:
-        asyncio.run(store.check())
+        store.check()
     except StoreError as error:
         raise InputError(f"serve: {error}") from error
     return store
+
+
+def _absolute(address: str) -> str:
+    """Return the address of a storage; a folder's from the root on."""
+    return str(Path(address).resolve()) if address and "://" not in address else address
 
 
 def _span(replicas: str) -> tuple[int, int]:
@@ -260,12 +271,16 @@ def _refuse_beside_cluster(idle: Sequence[str]) -> None:
         raise InputError(f"serve: {', '.join(idle)} is for a server on this machine; leave it or --cluster out")
 
 
-def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[Path], allow_hub: bool) -> None:
+def _refuse_idle(
+    engine: str, *, model_dir: Path | None, models_from: Sequence[Path], allow_hub: bool, batch: int
+) -> None:
     """Refuse options that would do nothing. Raises InputError."""
     if engine == "sketch" and model_dir:
         raise InputError(
             "serve: --model-dir is for --engine diffusion, and sketch reads no model; leave one of them out"
         )
+    if engine == "sketch" and batch > 1:
+        raise InputError("serve: --batch is for --engine diffusion, and sketch gains nothing by it; leave it out")
     if (models_from or allow_hub) and not model_dir:
         raise InputError(
             "serve: --models-from and --allow-hub add models to a folder, and none is named; add --model-dir FOLDER"
@@ -273,29 +288,3 @@ def _refuse_idle(engine: str, *, model_dir: Path | None, models_from: Sequence[P
     for folder in models_from:
         if not folder.is_dir():
             raise InputError(f"serve: --models-from {folder}: no such folder; name one that holds models")
-
-
-@app.command()
-def doctor(
-    target: Annotated[str, typer.Option("--target", help="embedded, sketch or a URL to try.")] = "embedded",
-    key: Annotated[
-        str,
-        typer.Option(
-            "--key-env",
-            metavar="NAME",
-            help="Environment variable that holds the target's key; none is sent without it.",
-        ),
-    ] = "",
-    json: Json = False,
-) -> None:
-    """Check the installation, a target and its key; nothing is generated. Exit 1 if something is wrong."""
-    from runner.doctor import examine
-
-    reference = f"${{env:{key}}}" if key else ""
-    findings = asyncio.run(examine(target, reference, os.environ))
-    if json:
-        say_json([{"check": found.check, "ok": found.ok, "found": found.found} for found in findings])
-    else:
-        say_table("", ("check", "", "found"), [(f.check, "ok" if f.ok else "WRONG", f.found) for f in findings])
-    if not all(found.ok for found in findings):
-        raise typer.Exit(1)
