@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from drawing import plain, save_models
 from PIL import Image
-from tiny import SD1, XL, save_lora, save_model
+from tiny import SD1, XL
 
 from runner.engine.batches import batch_key
 from runner.engine.diffusion import DiffusionEngine
@@ -18,27 +19,14 @@ from tests.contracts.engine import checkerboard, decoded, left_half, png
 
 pytestmark = pytest.mark.local
 
-PLAIN = Generation(
-    endpoint="text2img",
-    model_id="one",
-    prompt="a red house",
-    width=64,
-    height=64,
-    num_inference_steps=4,
-    scheduler="EulerDiscreteScheduler",
-    tomesd=False,
-    seed=7,
-)
+PLAIN = plain("one")
 ROUNDING = 2
 """Of 255; what rounding in another order may do to an 8-bit pixel."""
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("batched")
-    for name, family in (("one", SD1), ("xl", XL)):
-        save_model(root / name, family=family)
-        save_lora(root / name / "loras" / "ink.safetensors", seed=1, family=family)
+    root = save_models(tmp_path_factory.mktemp("batched"), {"one": SD1, "xl": XL}, vae=False)
     (root / "one" / "safety.json").write_text('{"words": ["boat"]}')
     return root
 

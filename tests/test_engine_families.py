@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from drawing import img2img, inpaint, plain, save_models
 from PIL import Image, ImageStat
-from tiny import SD2, XL, save_lora, save_model, tiny_kl
+from tiny import SD2, XL, save_model
 
 from runner.engine.diffusion import DiffusionEngine
 from runner.engine.pictures import encode_png, initial_image, repaint_mask
 from runner.engine.schedulers import INVERSE, SCHEDULERS
 from runner.errors import EngineError
 from runner.nouns import Drawn, Generation
-from tests.contracts.engine import EngineContract, checkerboard, decoded, left_half, png
+from tests.contracts.engine import EngineContract, decoded
 
 pytestmark = pytest.mark.local
 
@@ -24,32 +25,12 @@ FAMILIES = {"two": SD2, "xl": XL}
 CLASSES = {"two": "StableDiffusion", "xl": "StableDiffusionXL"}
 KINDS = {"text2img": "Pipeline", "img2img": "Img2ImgPipeline", "inpaint": "InpaintPipeline"}
 
-PLAIN = Generation(
-    endpoint="text2img",
-    model_id="xl",
-    prompt="a red house",
-    width=64,
-    height=64,
-    num_inference_steps=4,
-    scheduler="EulerDiscreteScheduler",
-    tomesd=False,
-    seed=7,
-)
-INPAINT = replace(
-    PLAIN, endpoint="inpaint", init_image=png(checkerboard(64, 64)), mask_image=png(left_half(64, 64)), strength=0.8
-)
-IMG2IMG = replace(INPAINT, endpoint="img2img", mask_image=b"")
+PLAIN, IMG2IMG, INPAINT = plain("xl"), img2img("xl"), inpaint("xl")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("families")
-    for name, family in FAMILIES.items():
-        save_model(root / name, family=family)
-        save_lora(root / name / "loras" / "ink.safetensors", seed=1, family=family)
-        torch.manual_seed(3)
-        tiny_kl().save_pretrained(root / name / "vaes" / "soft")
-    return root
+    return save_models(tmp_path_factory.mktemp("families"), FAMILIES)
 
 
 @pytest.fixture(scope="module")

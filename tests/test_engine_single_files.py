@@ -11,29 +11,20 @@ from typing import Any
 
 import pytest
 import torch
+from drawing import img2img, plain
 from one_file import save_one_file
 from tiny import SD1, SD2, XL, save_lora, save_model, tiny_kl
 
 from runner.engine.diffusion import DiffusionEngine
 from runner.errors import EngineError
-from runner.nouns import Generation, Verdict
-from tests.contracts.engine import checkerboard, png
+from runner.nouns import Verdict
 
 pytestmark = pytest.mark.local
 
 FAMILIES = {"sd1": SD1, "sd2": SD2, "sdxl": XL}
 
-PLAIN = Generation(
-    endpoint="text2img",
-    model_id="dream",
-    prompt="a red house",
-    width=64,
-    height=64,
-    num_inference_steps=3,
-    scheduler="EulerDiscreteScheduler",
-    seed=7,
-)
-IMG2IMG = replace(PLAIN, endpoint="img2img", init_image=png(checkerboard(64, 64)))
+PLAIN = plain("dream", num_inference_steps=3, tomesd=True)
+IMG2IMG = img2img("dream", num_inference_steps=3, tomesd=True, strength=0.7)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 from commands import sweep
+from drawing import img2img, plain, save_models
 from PIL import Image, ImageStat
-from tiny import SD1, XL, save_lora, save_model, tiny_kl
+from tiny import SD1, XL
 
 from runner.cluster.fleet import Fleet, fleet
 from runner.engine.diffusion import DiffusionEngine
@@ -18,7 +19,7 @@ from runner.engine.tuning import Tuning
 from runner.errors import EngineError, InputError
 from runner.nouns import Drawn, Generation
 from runner.target import make_engines
-from tests.contracts.engine import checkerboard, decoded, png
+from tests.contracts.engine import decoded
 
 pytestmark = [
     pytest.mark.local,
@@ -26,29 +27,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning"),
 ]
 
-PLAIN = Generation(
-    endpoint="text2img",
-    model_id="one",
-    prompt="a red house",
-    width=64,
-    height=64,
-    num_inference_steps=3,
-    scheduler="EulerDiscreteScheduler",
-    tomesd=False,
-    seed=7,
-)
-IMG2IMG = replace(PLAIN, endpoint="img2img", init_image=png(checkerboard(64, 64)), strength=0.8)
+PLAIN = plain("one", num_inference_steps=3)
+IMG2IMG = img2img("one", num_inference_steps=3)
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tuned")
-    for name, family in (("one", SD1), ("xl", XL)):
-        save_model(root / name, family=family)
-        save_lora(root / name / "loras" / "ink.safetensors", seed=1, family=family)
-        torch.manual_seed(3)
-        tiny_kl(force_upcast=True).save_pretrained(root / name / "vaes" / "soft")
-    return root
+    return save_models(tmp_path_factory.mktemp("tuned"), {"one": SD1, "xl": XL})
 
 
 def pixels(drawn: Drawn) -> list[int]:
