@@ -2,12 +2,12 @@
 
 import asyncio
 import io
-import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import clocks
 import httpx
 from PIL import Image
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from runner.client import Client
 from runner.execute import Bench, Stop, execute
 from runner.ledger import Ledger
 from runner.nouns import Cell, Execution, Limits, Request, State
-from runner.pace import Budget, Clock
+from runner.pace import Budget
 from runner.vault import Vault
 
 Answer = Callable[[dict[str, object]], Response]
@@ -111,23 +111,12 @@ FULL_PAGES = 20
 """Pages that a ledger may have on a disk that is soon full; an empty one has fewer."""
 
 
-class Time:
-    """A clock that moves only when someone sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-        self.slept: list[float] = []
-
-    def clock(self) -> Clock:
-        return Clock(now=self.read, elapsed=self.read, sleep=self.sleep, random=random.Random(1))
-
-    def read(self) -> float:
-        return self.seconds
+class Time(clocks.Time):
+    """It moves for those who wait for something, and lets the others go on meanwhile."""
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            self.slept.append(seconds)
-            self.seconds += seconds
+            await super().sleep(seconds)
         await asyncio.sleep(0)
 
 

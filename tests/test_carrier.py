@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from test_client import KEY, READY, REQUEST, SUCCESS, load
+from asking import KEY, READY, REQUEST, SUCCESS, load
 
 from runner.carrier import Carrier, carrier
 from runner.carrier.answer import LARGEST_HEAD, Answer

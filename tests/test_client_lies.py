@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from test_client import KEY, READY, REQUEST, SUCCESS, Script, Time, load, png, talk, wait
+from asking import KEY, READY, REQUEST, SUCCESS, Script, load, talk, wait
+from clocks import Time
+from scripted import png
 
 from runner.carrier import Carrier
 from runner.client import Client, DownloadError, Patience, WithheldError, talking

@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from asking import KEY
+from scripted import png
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from test_client import KEY, png
 
 from runner.client import Client, Mailbox
 from runner.errors import InputError
