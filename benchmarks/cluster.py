@@ -12,8 +12,8 @@ import sys
 import httpx
 from serve import ROUNDS, say, served
 
-from runner.cluster.fleet import Fleet
-from runner.cluster.head import LOCAL, fleet_running
+from runner.cluster.fleet import LOCAL, Fleet
+from runner.cluster.head import fleet_running
 
 
 async def rate(url: str, pictures: int, replicas: int) -> float:

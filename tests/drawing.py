@@ -12,23 +12,12 @@ from tiny import save_lora, save_model, tiny_kl, tiny_vae
 
 from runner.engine.diffusion import DiffusionEngine
 from runner.nouns import Generation
-from tests.contracts.engine import checkerboard, left_half, png
+from tests.contracts.engine import checkerboard, left_half, png, small
 
 
 def plain(model_id: str, **more: Any) -> Generation:
     """A small text2img; `more` are fields of the generation."""
-    asked = Generation(
-        endpoint="text2img",
-        model_id=model_id,
-        prompt="a red house",
-        width=64,
-        height=64,
-        num_inference_steps=4,
-        scheduler="EulerDiscreteScheduler",
-        tomesd=False,
-        seed=7,
-    )
-    return replace(asked, **more)
+    return replace(small(model_id), **{"tomesd": False} | more)
 
 
 def inpaint(model_id: str, **more: Any) -> Generation:

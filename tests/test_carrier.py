@@ -7,7 +7,7 @@ import struct
 import httpx
 import pytest
 from asking import KEY, READY, REQUEST, load
-from wires import (
+from sockets import (
     CARRIERS,
     HALF_A_MINUTE,
     SOON,

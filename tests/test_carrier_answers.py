@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from wires import SAID, WHOLE
+from sockets import SAID, WHOLE
 
 from runner.carrier.answer import LARGEST_HEAD, Answer
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from asking import KEY, READY, REQUEST, load
-from wires import (
+from sockets import (
     CARRIERS,
     WHOLE,
     Make,

@@ -41,6 +41,27 @@ KEY = "a key of one's own"
 PATIENCE = 600.0  # seconds; two cores start Ray in some twenty
 
 
+START = """
+import sys
+from runner.cluster.fleet import LOCAL, Fleet
+from runner.cluster.head import fleet_running
+from runner.errors import TargetError
+try:
+    with fleet_running(LOCAL, Fleet(engine="sketch", store=sys.argv[1]), host="127.0.0.1", port=0):
+        pass
+except TargetError as error:
+    print(error)
+"""
+
+
+def unwritable(taken: Path) -> str:
+    """What is said of a storage whose folder is a file."""
+    return (
+        f"store {taken}: [Errno 17] File exists: '{taken}'; it has to exist and to let this process write, read and delete "
+        "files: look at its address, and at the keys in the environment"
+    )
+
+
 # --- what is asked for --------------------------------------------------------------------------------------------
 
 
@@ -99,6 +120,12 @@ def test_the_config_that_ships_names_settings_that_there_are() -> None:
 def test_options_that_contradict_each_other_are_refused(arguments: Sequence[str], message: str) -> None:
     done = sweep("serve", *arguments)
     assert (done.code, done.err) == (2, f"{message}\n")
+
+
+def test_a_store_that_cannot_be_written_is_said_before_a_cluster_is_started_here(tmp_path: Path) -> None:
+    (taken := tmp_path / "taken").write_text("a file")
+    done = sweep("serve", "--cluster", "local", "--engine", "sketch", "--store", taken)
+    assert (done.code, done.err) == (2, f"serve: {unwritable(taken)}\n")
 
 
 def test_nothing_of_ray_is_imported_by_those_who_do_not_ask_for_a_cluster() -> None:
@@ -272,6 +299,15 @@ def test_two_nodes_make_what_one_process_makes(tmp_path: Path, alone: dict[str, 
             nodes.communicate("\n", timeout=60)
     made = digests(tmp_path / "run")
     assert (len(made), made.items() <= alone.items()) == (12, True)
+
+
+@pytest.mark.slow
+def test_a_front_that_cannot_start_is_told_of_in_its_own_words(tmp_path: Path) -> None:
+    (taken := tmp_path / "taken").write_text("a file")
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(taken)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.stdout == f"cluster: local does not run it: {unwritable(taken)}\n"
 
 
 @pytest.mark.slow

@@ -24,9 +24,6 @@ print(*sqlite3.connect(sys.argv[1], uri=True).execute("SELECT count(*) FROM atte
 """
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become a user without rights"
-)
 def test_a_ledger_at_rest_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         tried(ledger, MADE)
@@ -37,7 +34,8 @@ def test_a_ledger_at_rest_can_be_read_where_nothing_can_be_written(tmp_path: Pat
         address = Path(open_to_all, "ledger.sqlite").as_uri() + "?mode=ro"
         done = subprocess.run(
             [shutil.which("python3", path="/usr/bin:/bin") or sys.executable, "-c", READ, address],
-            user=65534, capture_output=True, text=True, check=False,
+            user=65534 if os.geteuid() == 0 else None,  # root may write anywhere
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         Path(open_to_all).chmod(0o755)
     assert (done.stdout, done.stderr) == ("1\n", "")

@@ -222,9 +222,11 @@ def _tuning(engine: str, dtype: str, *, channels_last: bool, attention_slicing: 
 
 def _serve_cluster(address: str, settings: Mapping[str, object], *, key: str, host: str, port: int) -> None:
     """Serve from a cluster until Ctrl-C. The key goes to the front by its variable, which a local cluster inherits."""
-    from runner.cluster.fleet import fleet
+    from runner.cluster.fleet import LOCAL, fleet
 
     wanted = fleet(settings)
+    if address == LOCAL:  # any other has its front elsewhere, which looks for itself
+        _checked_store(wanted.store)
     try:
         from runner.cluster.head import fleet_running, until_interrupted
     except ModuleNotFoundError as error:
@@ -240,16 +242,12 @@ def _serve_cluster(address: str, settings: Mapping[str, object], *, key: str, ho
 
 def _checked_store(address: str) -> "Store | None":
     """Return a storage that can be written, None where none is asked for. Raises InputError."""
-    from runner.server.store import Store, StoreError
+    from runner.server.store import StoreError, writable
 
-    if not address:
-        return None
-    store = Store(_absolute(address))
     try:
-        store.check()
+        return writable(_absolute(address))
     except StoreError as error:
         raise InputError(f"serve: {error}") from error
-    return store
 
 
 def _absolute(address: str) -> str:

@@ -11,7 +11,8 @@ from ray.serve.handle import DeploymentHandle
 from runner.cluster.engines import Era, Recipe, RemoteEngine, replica_class
 from runner.cluster.fleet import Fleet, fleet
 from runner.errors import EngineError, InputError
-from runner.server import App, Outside, Settings, Store, create_app
+from runner.server import App, Outside, Settings, create_app
+from runner.server.store import writable
 from runner.target import recipe_of
 
 FRONT, REPLICAS = "front", "engine"
@@ -85,18 +86,9 @@ class Front:
                 queue_limit=wanted.queue_limit,
                 fetch_image=outside.fetch,
                 post_hook=outside.post,
-                store=_store(wanted.store),
+                store=writable(wanted.store),
             ),
         )
-
-
-def _store(address: str) -> Store | None:
-    """Return a storage that can be written from here, None where none is wanted. Raises InputError, StoreError."""
-    if not address:
-        return None
-    store = Store(address)
-    store.check()
-    return store
 
 
 def _key(variable: str) -> str:

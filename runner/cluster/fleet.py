@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from runner.engine.tuning import PLAIN, Tuning
 from runner.errors import InputError
 from runner.schema import did_you_mean
+
+LOCAL: Final = "local"
+"""The address that starts a cluster on this machine, for as long as the command runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,24 +3,22 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOCAL = "local"
-"""The address that starts a cluster on this machine, for as long as the command runs."""
-
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported: nothing is told to anyone
 
-import ray  # noqa: E402  # see above
-from ray import serve  # noqa: E402
-from ray.serve.schema import LoggingConfig  # noqa: E402
+import ray
+from ray import serve
+from ray.serve.schema import LoggingConfig
 
-from runner.cluster.application import deployed  # noqa: E402
-from runner.cluster.fleet import Fleet  # noqa: E402
-from runner.errors import TargetError  # noqa: E402
+from runner.cluster.application import deployed
+from runner.cluster.fleet import LOCAL, Fleet
+from runner.errors import TargetError
 
 NAME = "sweep"
 """Name of the application on the cluster."""
@@ -50,13 +48,25 @@ def fleet_running(address: str, wanted: Fleet, *, host: str, port: int) -> Itera
         try:
             serve.run(application, name=NAME, route_prefix="/", logging_config=quiet)
         except RuntimeError as error:
-            raise TargetError(f"cluster: {address} does not run it: {error}") from error
+            raise TargetError(f"cluster: {address} does not run it: {_reason() or error}") from error
         yield f"http://{host}:{listening}"
         serve.delete(NAME)
         if address == LOCAL:
             serve.shutdown()  # type: ignore[no-untyped-call]  # Ray has no types for it
     finally:
         ray.shutdown()
+
+
+def _reason() -> str:
+    """Return why the first part of the application that failed did, in its own words; empty where none is known.
+
+    What `serve.run` raises names the part alone; the end of its traceback stands in its status.
+    """
+    application = serve.status().applications.get(NAME)
+    parts = application.deployments.values() if application else ()
+    said = [part.message.strip() for part in parts if part.status == "DEPLOY_FAILED"]
+    last = next((message.splitlines()[-1] for message in said if message), "")
+    return re.sub(r"^runner\.[\w.]+: ", "", last)
 
 
 def _connect(address: str, wanted: Fleet) -> None:

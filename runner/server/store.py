@@ -190,6 +190,15 @@ class Store:
             ) from error
 
 
+def writable(address: str) -> Store | None:
+    """Return a storage once it has been written to from here, None for no address. Raises InputError, StoreError."""
+    if not address:
+        return None
+    store = Store(address)
+    store.check()
+    return store
+
+
 def digest_of(data: bytes) -> str:
     """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

@@ -47,6 +47,20 @@ def left_half(width: int, height: int) -> Image.Image:
     return mask
 
 
+def small(model_id: str) -> Generation:
+    """A small text2img; few steps, so that a contract takes seconds."""
+    return Generation(
+        endpoint="text2img",
+        model_id=model_id,
+        prompt="a red house",
+        width=64,
+        height=64,
+        num_inference_steps=4,
+        scheduler="EulerDiscreteScheduler",
+        seed=7,
+    )
+
+
 class EngineContract:
     """The treaty of `runner.engine.Engine`, and what the endpoint promises of each attribute."""
 
@@ -60,17 +74,7 @@ class EngineContract:
 
     @pytest.fixture
     def plain(self, model_id: str) -> Generation:
-        """A small text2img; few steps, so that a contract takes seconds."""
-        return Generation(
-            endpoint="text2img",
-            model_id=model_id,
-            prompt="a red house",
-            width=64,
-            height=64,
-            num_inference_steps=4,
-            scheduler="EulerDiscreteScheduler",
-            seed=7,
-        )
+        return small(model_id)
 
     @pytest.fixture
     def inpaint(self, plain: Generation) -> Generation:
