@@ -89,10 +89,11 @@ function pileElements(book, view, tiles, zoom) {
   const marks = marksByTile(book);
   if (tiles.length === 1 && book.pictureCount(tiles[0]) === 1) return marks[tiles[0]] + (view.versus ? 3 : 1);
   const counts = tiles.map((tile) => book.pictureCount(tile));
-  const frames = counts.reduce((sum, count) => sum + Math.max(1, count), 0);
+  const frames = frameCount(book, tiles);
+  const { across, down } = mosaicOf(frames, mosaicMost(zoom));
   const picture = view.versus ? 3 : 1;
   const cards = counts.filter((count) => count === 0).length;
-  const shown = Math.min(frames, mosaicAcross(frames, zoom) ** 2);
+  const shown = Math.min(frames, across * down);
   const dear = Math.min(cards, shown);
   return (frames > 1 ? 1 : 0) + 5 * dear + picture * (shown - dear) + tiles.reduce((sum, tile) => Math.max(sum, marks[tile]), 0);
 }

@@ -1,6 +1,7 @@
 // ---- cell: what lies in one box of the grid
 
 const THUMBNAIL = 256;
+const MOSAIC_MOST = [2, 3]; // pictures side by side, in a small cell and in a large one
 
 /**
  * A frame is one picture of one tile, or a tile that has none.
@@ -27,18 +28,39 @@ function fillCell(book, element, tiles, { zoom, width, height, versus = false })
     element.append(frameNode(book, frames[0], { longer: zoom, width, height, versus }));
     return;
   }
-  const across = mosaicAcross(frames.length, zoom);
-  const shown = frames.length > across * across ? across * across - 1 : frames.length;
-  const down = Math.ceil(Math.min(frames.length, across * across) / across);
+  const { across, down } = mosaicOf(frames.length, mosaicMost(zoom));
+  const shown = frames.length > across * down ? across * down - 1 : frames.length;
   const slot = { longer: zoom / across, width: width / across, height: height / down, versus };
   const nodes = frames.slice(0, shown).map((frame) => frameNode(book, frame, slot));
   if (shown < frames.length) nodes.push(make('span', { class: 'more' }, `+${counted(frames.length - shown)}`));
   element.append(make('div', { class: `mosaic mosaic-${across}` }, ...nodes));
 }
 
-/** How many pictures stand side by side where a cell has several. */
-function mosaicAcross(count, zoom) {
-  return Math.min(Math.ceil(Math.sqrt(count)), zoom < 160 ? 2 : 3);
+/** How many frames the tiles in one box have. */
+function frameCount(book, tiles) {
+  return tiles.reduce((sum, tile) => sum + Math.max(1, book.pictureCount(tile)), 0);
+}
+
+/** How many pictures stand side by side at most where a cell has several. */
+function mosaicMost(zoom) {
+  return MOSAIC_MOST[zoom < 160 ? 0 : 1];
+}
+
+/** How several pictures stand in one cell, with at most so many side by side. @returns {{across: number, down: number}} */
+function mosaicOf(count, most) {
+  const across = Math.min(Math.ceil(Math.sqrt(count)), most);
+  return { across, down: Math.min(Math.ceil(count / across), across) };
+}
+
+/** How high the highest cell of each row is, in heights of one picture: two side by side are half as high. 0 where none is. */
+function pileHeights(book, { rows, columns, cells }, most) {
+  const heights = new Float32Array(rows.length);
+  for (const [key, tiles] of cells) {
+    const row = Math.floor(key / columns.length);
+    const { across, down } = mosaicOf(frameCount(book, tiles), most);
+    heights[row] = Math.max(heights[row], down / across);
+  }
+  return heights;
 }
 
 /** Marks in the corners of a cell: what is odd about its pictures, where they come from, whether it is pinned. */

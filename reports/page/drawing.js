@@ -143,10 +143,8 @@ async function drawSheetCell(context, book, scene, sheet, tiles, box) {
 
 /** One picture, or a mosaic of several; of more than nine, eight and a count. */
 async function drawFrames(context, book, view, frames, box) {
-  const across = Math.min(Math.ceil(Math.sqrt(frames.length)), MOST_ACROSS);
-  const most = across * across;
-  const shown = frames.length > most ? frames.slice(0, most - 1) : frames;
-  const down = Math.ceil(Math.min(frames.length, most) / across);
+  const { across, down } = mosaicOf(frames.length, MOST_ACROSS);
+  const shown = frames.length > across * down ? frames.slice(0, across * down - 1) : frames;
   const between = across === 1 ? 0 : 2;
   const slot = (place) => ({
     left: box.left + Math.floor(box.width / across) * (place % across),

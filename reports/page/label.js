@@ -98,19 +98,20 @@ function stage(book, view, arrangement, room) {
   const stub = stubWidth(book, view, arrangement, room.width) + margin;
   const band = bandHeight(book, view, arrangement, room.width);
   const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);
-  const lay = (zoom) => layLanes(view, arrangement, zoom, labels, band);
+  const piles = new Map(MOSAIC_MOST.map((most) => [most, pileHeights(book, arrangement, most)]));
+  const lay = (zoom) => layLanes(view, arrangement, zoom, { labels, band, piles: piles.get(mosaicMost(zoom)) });
   const wanted = view.zoom || fittingZoom(arrangement.columns, room.width - stub - margin, room.height);
   const size = affordable(book, view, arrangement, room, lay, wanted);
   const { columns, rows } = lay(size.zoom);
   return { view, arrangement, ...size, margin, stub, band, columns, rows, ...headSizes(book, view, arrangement, columns) };
 }
 
-/** Columns and rows at a size. */
-function layLanes(view, arrangement, zoom, labels, band) {
+/** Columns and rows at a size; a row is as high as its label and its highest cell. */
+function layLanes(view, arrangement, zoom, { labels, band, piles }) {
   const spaces = { ...SPACES, gap: zoom < 72 ? 3 : SPACES.gap };
   const extent = (lane) => Math.round(zoom * lane.share);
   const below = isList(view) ? LIST_CAPTION : 0;
-  const rowExtent = (lane) => Math.max(extent(lane) + below, labels.get(lane.inner)?.height ?? 0);
+  const rowExtent = (lane, row) => Math.max(Math.round(zoom * lane.share * (piles[row] || 1)) + below, labels.get(lane.inner)?.height ?? 0);
   return {
     columns: layOut(arrangement.columns, extent, spaces),
     rows: layOut(arrangement.rows, rowExtent, { ...spaces, groupGap: 22, band }),

@@ -38,9 +38,8 @@ function stateLetter(book, element, tile) {
 
 /** Pictures as backgrounds, as many as there is room for. */
 function showPictures(book, element, frames, { zoom, width, height, versus }) {
-  const across = mosaicAcross(frames.length, zoom);
-  const shown = frames.slice(0, across * across);
-  const down = Math.ceil(shown.length / across);
+  const { across, down } = mosaicOf(frames.length, mosaicMost(zoom));
+  const shown = frames.slice(0, across * down);
   const slot = { width: width / across, height: height / down, longer: zoom / across };
   const layers = shown.flatMap((frame, place) => {
     if (frame.position < 0) return [];
