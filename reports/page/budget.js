@@ -25,10 +25,10 @@ function affordable(book, view, arrangement, room, lay, wanted) {
 
 /** The scene of a view; a list is laid out anew where its cells come out larger than wanted. @returns {Scene} */
 function sceneOf(book, view, room) {
-  const scene = stage(book, view, arrange(book, view), room);
+  const scene = stage(book, view, arrange(book, view, room), room);
   if (!isList(view) || scene.least <= (view.zoom || LIST_ZOOM)) return scene;
   const larger = { ...view, zoom: scene.least };
-  return { ...stage(book, larger, arrange(book, larger), room), view };
+  return { ...stage(book, larger, arrange(book, larger, room), room), view };
 }
 
 /** The most elements that lie in and around a window, of `cell` elements for each cell. */

@@ -94,7 +94,7 @@ function largest(sizes, side) {
 
 /** Measures labels and lays out lanes for a window of `room` pixels. @returns {Scene} */
 function stage(book, view, arrangement, room) {
-  const margin = room.width < 640 ? 14 : 28;
+  const margin = marginOf(room.width);
   const stub = stubWidth(book, view, arrangement, room.width) + margin;
   const band = bandHeight(book, view, arrangement, room.width);
   const labels = measureDigits(book, view.y, arrangement.rows, 'inner', 'row-label', stub - margin);

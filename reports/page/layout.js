@@ -16,9 +16,14 @@ const ZOOM = { least: 48, most: 512, step: 8 };
  * @property {number} matches tiles in view that the filter lets through
  */
 
+/** The space between the grid and the edges of a window. */
+function marginOf(width) {
+  return width < 640 ? 14 : 28;
+}
+
 /** Puts the tiles that a view selects on a grid of lanes. A lane without any tile of the book that is not hidden is left out. */
-function arrange(book, view) {
-  if (isList(view)) return arrangeList(book, view);
+function arrange(book, view, room) {
+  if (isList(view)) return arrangeList(book, view, room.width);
   const columns = collectLanes(book, view, view.columns, view.x, 0);
   const rows = collectLanes(book, view, view.rows, view.y, 1);
   const chosen = selection(book, view);

@@ -105,12 +105,16 @@ function start() {
     if (how === 'push') history.pushState(null, '', address);
     else resting = setTimeout(() => history.replaceState(null, '', address), REST);
   }
+  /** The window in which the grid is seen. */
+  function room() {
+    return { width: scroller.clientWidth, height: scroller.clientHeight };
+  }
+
 
   function show(view) {
     const before = scene;
     const anchor = before && sameRoles(before.view, view) ? grid.anchor() : null;
-    const room = { width: scroller.clientWidth, height: scroller.clientHeight };
-    scene = sceneOf(book, view, room);
+    scene = sceneOf(book, view, room());
     updateControls(scene);
     updateFigures(scene);
     values.update(view);
@@ -124,8 +128,7 @@ function start() {
 
   /** Shows what became of some tiles while the run goes on; the reader's place, an open viewer and the focus stay. */
   function renew(tiles) {
-    const room = { width: scroller.clientWidth, height: scroller.clientHeight };
-    const next = sceneOf(book, scene.view, room);
+    const next = sceneOf(book, scene.view, room());
     const stays = sameLanes(next, scene);
     if (stays) {
       scene = next;

@@ -1,13 +1,6 @@
-// ---- order: points of an axis, or all cells in one list, sorted by a number
+// ---- order: points of an axis, or all cells, sorted by a number; and how the address spells what is told of numbers
 
 const SORTED = ['columns', 'rows', 'list'];
-const LIST_CAPTION = 36; // pixels
-const LIST_ZOOM = 168; // pixels, where the reader chose no size
-
-/** Whether all cells stand in one list: sorted so, and no axis has a place. */
-function isList(view) {
-  return view.sort?.of === 'list' && !placedAxes(view).length;
-}
 
 /** Lanes of one side in the order of the mean of a number over their tiles, within their groups; unknown ones come last. */
 function orderLanes(book, view, side, lanes, keyOf, tiles) {
@@ -29,29 +22,6 @@ function orderLanes(book, view, side, lanes, keyOf, tiles) {
 function byNumber(a, b, falling) {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b);
   return falling ? b - a : a - b;
-}
-
-/** All cells one after the other, line by line. */
-function arrangeList(book, view) {
-  const column = numericColumns(book).get(view.sort.by);
-  const values = column ? valuesOf(book, column) : null;
-  const tiles = selection(book, view).filter((tile) => passes(book, view, tile));
-  if (values) tiles.sort((a, b) => byNumber(values[a], values[b], view.sort.falling));
-  const across = clamp(Math.floor((part('page').clientWidth - 56) / ((view.zoom || LIST_ZOOM) + 8)), 1, Math.max(1, tiles.length));
-  const lane = (key) => ({ key, outer: 0, inner: 0, share: 1 });
-  return {
-    columns: Array.from({ length: tiles.length ? across : 0 }, (_, place) => lane(place)),
-    rows: Array.from({ length: Math.ceil(tiles.length / across) }, (_, place) => lane(place)),
-    cells: new Map(tiles.map((tile, place) => [place, [tile]])),
-    matches: tiles.length,
-  };
-}
-
-/** What a cell of a list is, below it: a list has no labels along its sides. */
-function captionOf(book, tile, small) {
-  const axes = book.axes.filter(({ digits, labels }) => digits[tile] && labels.length > 2);
-  const words = axes.map(({ labels, digits }) => labels[digits[tile]]).join(' · ');
-  return make('span', { class: 'caption', title: book.title(tile) }, ...(small ? [words] : breakable(words)));
 }
 
 /** The view sorted anew; a list takes all axes off the grid and shows every point, leaving it brings the first view back. */

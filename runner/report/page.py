@@ -37,6 +37,7 @@ SCRIPTS = (
     "view.js",
     "filter.js",
     "order.js",
+    "list.js",
     "layout.js",
     "label.js",
     "budget.js",

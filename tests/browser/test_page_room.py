@@ -80,3 +80,22 @@ def test_a_row_is_as_high_as_its_highest_cell(run: Path, report: Callable[[], Pa
         write(book(axes, shown, layout=Layout(x="scheduler", y="guidance_scale")), report()), "#v=1&all=seed&zoom=120"
     )
     assert [box["height"] for box in boxes(page, ".row")] == [120, 60]
+
+
+# --- a list ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [360, 390, 600, 1366, 2560])
+def test_a_list_fills_the_window_s_width(width: int, repeated: Path, visit: Visit) -> None:
+    page = visit(repeated, LIST, viewport={"width": width, "height": 844})
+    row = [cell for cell in boxes(page, CELLS) if cell["top"] == boxes(page, CELLS)[0]["top"]]
+    assert len(row) > 1
+    assert width - row[-1]["right"] - row[0]["left"] < len(row)
+    assert 0.75 * 168 < row[0]["width"] < 1.5 * 168
+
+
+def test_a_list_at_a_size_that_the_reader_chose_has_as_many_cells_as_fit(repeated: Path, visit: Visit) -> None:
+    page = visit(repeated, f"{LIST}&zoom=112", viewport=PHONE)
+    cells = boxes(page, CELLS)
+    row = [cell for cell in cells if cell["top"] == cells[0]["top"]]
+    assert [cell["width"] for cell in row] == [112, 112, 112]
