@@ -65,7 +65,7 @@ function createDuel(book, ratings, scene, open) {
   }
 
   function nobody() {
-    return choice.axis === NOWHERE ? 'There are no two different pictures in view.' : 'No two pictures in view differ in this axis alone.';
+    return choice.axis === NOWHERE ? NO_RIVALS : 'No two pictures in view differ in this axis alone.';
   }
 
   function decide(better) {

@@ -1,5 +1,7 @@
 // ---- judge: stars, rejections and notes on cells; the section that exports them and takes others in
 
+const NO_RIVALS = 'There are no two different pictures in view.';
+
 /** What a key says of a cell, or null. @returns {object|null} */
 function judgingKey(key, mark) {
   if (/^[0-5]$/.test(key)) return { stars: Number(key) };
@@ -98,15 +100,20 @@ function createJudging(book, ratings, does) {
     return element;
   };
   const pairs = pairControls(book);
+  const blind = button('Compare blind', () => does.blind(pairs.read()));
+  const alone = make('span', { id: 'judging-alone', class: 'quiet' });
+  blind.setAttribute('aria-describedby', alone.id);
   part('judging-controls').replaceChildren(
-    make('div', {}, button('Compare blind', () => does.blind(pairs.read())), ...pairs.nodes, button('Ranking', does.ranking)),
+    make('div', {}, blind, alone, ...pairs.nodes, button('Ranking', does.ranking)),
     make('div', {}, name, button('Export', () => offer('ratings.json', ratings.spelled(), 'application/json')),
       button('Import', () => file.click()), file),
   );
   part('judging-controls').after(said, warning, problem);
   section.hidden = false;
-  return function update() {
+  return function update(scene) {
     const { marks, duels, people } = ratings.counts();
+    blind.disabled = !hasRivals(book, scene);
+    alone.textContent = blind.disabled ? NO_RIVALS : '';
     warning.textContent = ratings.refused();
     said.textContent = marks || duels
       ? `${counted(marks)} cell${marks === 1 ? '' : 's'} judged, ${counted(duels)} comparison${duels === 1 ? '' : 's'}, by ${people === 1 ? 'one person' : `${people} people`}${ratings.refused() ? '' : '; kept in this browser until you export them'}.`

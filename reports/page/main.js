@@ -12,8 +12,8 @@ function start() {
 
   const ratings = createRatings(book, () => rated(), (words) => announce(words));
   const rated = onceAFrame(() => {
-    updateJudging?.();
-    if (scene) grid.show(scene);
+    updateJudging?.(scene);
+    grid.show(scene);
   });
   const grid = createGrid(book, {
     open: (row, column, frame) => viewer.open(row, column, frame),
@@ -64,7 +64,6 @@ function start() {
     else announce('this cell is not on the grid as it stands');
   });
   const updateJudging = book.plan && book.count ? createJudging(book, ratings, { blind: duel.fight, ranking: duel.ranking }) : null;
-  updateJudging?.();
   const updateTray = createTray(book, change);
   const cycle = createCycle(book, () => scene.view, change);
   const values = createValues(book, () => scene.view, change);
@@ -119,6 +118,7 @@ function start() {
     updateFigures(scene);
     values.update(view);
     updateFold(view);
+    updateJudging?.(scene);
     showNothing(book, scene, change);
     grid.show(scene);
     if (anchor) grid.restore(anchor);
@@ -133,6 +133,7 @@ function start() {
     if (stays) {
       scene = next;
       grid.renew(scene, tiles);
+      updateJudging?.(scene);
     } else show(scene.view);
     viewer.renew(tiles, !stays && scene.view.cell ? findCell(book, scene, scene.view.cell) : null);
   }

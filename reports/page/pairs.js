@@ -13,14 +13,28 @@ function seeded(seed) {
   };
 }
 
-/** Cells in view that have a picture, each picture once; a sample where there are too many to rank. */
-function fightersOf(book, { arrangement, view }, random) {
-  const byPicture = new Map();
+/** Tiles in view that have a picture. */
+function* fightersIn(book, { arrangement, view }) {
   for (const tiles of arrangement.cells.values()) {
-    for (const tile of tiles) {
-      if (book.pictureCount(tile) && passes(book, view, tile)) byPicture.set(book.picture(tile, 0).original, book.digest(tile));
-    }
+    for (const tile of tiles) if (book.pictureCount(tile) && passes(book, view, tile)) yield tile;
   }
+}
+
+/** Whether two different pictures are in view. */
+function hasRivals(book, scene) {
+  let first = null;
+  for (const tile of fightersIn(book, scene)) {
+    const { original } = book.picture(tile, 0);
+    first ??= original;
+    if (original !== first) return true;
+  }
+  return false;
+}
+
+/** Cells in view that have a picture, each picture once; a sample where there are too many to rank. */
+function fightersOf(book, scene, random) {
+  const byPicture = new Map();
+  for (const tile of fightersIn(book, scene)) byPicture.set(book.picture(tile, 0).original, book.digest(tile));
   const cells = [...byPicture.values()].sort(compare);
   for (let place = cells.length - 1; place > 0; place -= 1) {
     const other = Math.floor(random() * (place + 1));

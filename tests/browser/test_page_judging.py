@@ -285,6 +285,26 @@ def test_files_taken_in_any_order_come_to_what_python_makes_of_them(
 # --- blind --------------------------------------------------------------------------------------------------------
 
 
+def test_where_no_two_pictures_differ_a_blind_comparison_is_not_offered_and_that_is_said(
+    judged: Callable[..., Path], visit: Visit
+) -> None:
+    page = visit(judged(), "#v=1&only=scheduler%3DA%2Cseed%3D1")
+    button = page.get_by_role("button", name="Compare blind")
+    expect(button).to_be_disabled()
+    expect(button).to_have_accessible_description("There are no two different pictures in view.")
+    expect(page.locator("#judging-alone")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(button).to_be_enabled()
+    expect(button).to_have_accessible_description("")
+
+
+def test_cells_that_were_not_made_are_not_compared_blind(report: Callable[[], Path], visit: Visit) -> None:
+    axes = [axis("scheduler", "AB")]
+    shown = [tile(number, {"scheduler": label}) for number, label in enumerate("AB")]
+    page = visit(write(book(axes, shown, plan=PLAN), report()))
+    expect(page.get_by_role("button", name="Compare blind")).to_be_disabled()
+
+
 def test_a_blind_comparison_says_nothing_about_the_cells(judged: Callable[..., Path], visit: Visit) -> None:
     page = visit(judged())
     page.get_by_role("button", name="Compare blind").click()
