@@ -104,11 +104,11 @@ function start() {
     if (how === 'push') history.pushState(null, '', address);
     else resting = setTimeout(() => history.replaceState(null, '', address), REST);
   }
+
   /** The window in which the grid is seen. */
   function room() {
     return { width: scroller.clientWidth, height: scroller.clientHeight };
   }
-
 
   function show(view) {
     const before = scene;

@@ -99,3 +99,24 @@ def test_a_list_at_a_size_that_the_reader_chose_has_as_many_cells_as_fit(repeate
     cells = boxes(page, CELLS)
     row = [cell for cell in cells if cell["top"] == cells[0]["top"]]
     assert [cell["width"] for cell in row] == [112, 112, 112]
+
+
+# --- the controls ------------------------------------------------------------------------------------------------------
+
+
+def test_on_a_laptop_the_tools_share_a_line_with_the_axes_and_all_else_is_below(repeated: Path, visit: Visit) -> None:
+    page = visit(repeated, viewport=LAPTOP)
+    (axes,), (tools,), (numbers,), (held,) = (
+        boxes(page, f"#{name}") for name in ("arrange", "tools", "figures", "held")
+    )
+    assert axes["top"] == tools["top"]
+    assert numbers["top"] == held["top"]
+    assert numbers["top"] >= axes["bottom"]
+    assert LAPTOP["width"] - tools["right"] == axes["left"] == numbers["left"]
+
+
+def test_on_a_wide_window_all_controls_share_a_line(repeated: Path, visit: Visit) -> None:
+    page = visit(repeated, viewport={"width": 2560, "height": 1440})
+    found = [boxes(page, f"#{name}")[0] for name in ("arrange", "figures", "held", "tools")]
+    assert len({box["top"] for box in found}) == 1
+    assert [box["left"] for box in found] == sorted(box["left"] for box in found)
