@@ -163,7 +163,8 @@ function fittingZoom(columns, room, height) {
   const free = room - 8 * (columns.length - 1) - 20 * Math.max(0, groups);
   const tallest = Math.max(120, 0.3 * height);
   const least = clamp((room - 16) / 3, 72, 88);
-  return Math.floor(clamp(free / shares, least, Math.min(336, tallest)));
+  return Math.floor(clamp(free / shares, least, Math.min(ZOOM.most, widest, tallest)));
+  const widest = Math.max(336, room / 6);
 }
 
 /** Whether two scenes have the same lanes in the same places. */

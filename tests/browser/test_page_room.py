@@ -120,3 +120,14 @@ def test_on_a_wide_window_all_controls_share_a_line(repeated: Path, visit: Visit
     found = [boxes(page, f"#{name}")[0] for name in ("arrange", "figures", "held", "tools")]
     assert len({box["top"] for box in found}) == 1
     assert [box["left"] for box in found] == sorted(box["left"] for box in found)
+
+
+# --- the size that fits ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "size"), [(1080, 324), (1440, 432), (2160, 512)])
+def test_pictures_that_fit_are_as_large_as_a_third_of_the_window(
+    height: int, size: int, repeated: Path, visit: Visit
+) -> None:
+    page = visit(repeated, viewport={"width": 3840, "height": height}, device_scale_factor=0.25)
+    assert {box["width"] for box in boxes(page, CELLS)} == {size}
