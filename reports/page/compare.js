@@ -197,7 +197,7 @@ function sourceControls(book, { along }, set, step, change) {
 /** The two points of an axis that are compared. */
 function pointChoosers(book, along, change) {
   const { labels } = book.axes[along.axis];
-  const points = labels.slice(1).map((label, place) => [place + 1, label]);
+  const points = labels.slice(1).map((label, place) => [place + 1, visible(label)]);
   return [['from', 'A'], ['to', 'B']].map(([end, words]) => {
     const long = points.length > MOST_OPTIONS;
     const control = (long ? pointSlider : chooser)(`compare-${end}`, words, points, along[end]);

@@ -132,7 +132,7 @@ function heldSlider(book, axis, digits, name, change) {
   set.addEventListener('view', ({ detail: view }) => {
     const digit = view.held[axis];
     if (digit !== ALL) range.value = digits.indexOf(digit) + 1;
-    said.textContent = digit === ALL ? `all ${most}` : labels[digit];
+    said.textContent = digit === ALL ? `all ${most}` : visible(labels[digit]);
     said.title = digit === ALL ? '' : labelTitle(book, axis, digit);
     range.setAttribute('aria-valuetext', said.textContent);
     all.setAttribute('aria-pressed', digit === ALL);

@@ -51,7 +51,7 @@ function crossingPlot(axis, across, column, cells, rows, lines, scale) {
 function crossingMark(axis, across, column, { row, line, n, mean, low, high }, y, place, scale) {
   const say = (value) => numberText(column, value);
   const interval = low === null ? '' : `, interval ${say(low)} to ${say(high)}`;
-  const words = `${axis.labels[row]}, ${across.labels[line]}: ${say(mean)}${interval}, n = ${n}`;
+  const words = `${visible(axis.labels[row])}, ${visible(across.labels[line])}: ${say(mean)}${interval}, n = ${n}`;
   const range = low === null ? [] : [draw('line', { x1: scale.at(low), x2: scale.at(high), y1: y, y2: y, class: 'crossing-range' })];
   const mark = draw('svg', { x: scale.at(mean), y, width: 1, height: 1, overflow: 'visible' }, draw('path', { d: MARKS[place % MARKS.length] }));
   return draw('g', {}, draw('title', {}, words), ...range, mark);

@@ -188,7 +188,7 @@ function openBook(data) {
     title: (tile) =>
       axes
         .filter((axis) => axis.digits[tile])
-        .map((axis) => `${axis.title} ${axis.labels[axis.digits[tile]]}`)
+        .map((axis) => `${axis.title} ${visible(axis.labels[axis.digits[tile]])}`)
         .join(', '),
   };
   return { ...book, determines: remember(book, findDependence) };

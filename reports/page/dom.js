@@ -47,6 +47,17 @@ function breakable(text) {
   return pieces.flatMap((piece, place) => (place ? [make('wbr'), piece] : [piece]));
 }
 
+const BLANK = /^[\s\p{C}\p{Z}]*$/u;
+const MOST_CODES = 4;
+
+/** A text as one that can be seen: one without any mark on paper is told by how many spaces it is, or by its letters' codes. */
+function visible(text) {
+  if (!BLANK.test(text)) return text;
+  if (/^ *$/.test(text)) return ['(empty)', '(space)'][text.length] ?? `(${counted(text.length)} spaces)`;
+  const codes = [...text].map((letter) => `U+${letter.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+  return `(${codes.slice(0, MOST_CODES).join(' ')}${codes.length > MOST_CODES ? ` … ${counted(codes.length)} letters` : ''})`;
+}
+
 /** Says something to a reader who listens. */
 function announce(words) {
   part('announcement').textContent = words;

@@ -12,13 +12,13 @@ function labelNodes(book, axis, digit) {
     nodes.push(make('span', { class: 'baseline' }, 'baseline'));
   }
   for (const [other, otherDigit] of accompany(book, axis, digit)) {
-    nodes.push(make('span', { class: 'companion' }, ...breakable(book.axes[other].labels[otherDigit])));
+    nodes.push(make('span', { class: 'companion' }, ...breakable(visible(book.axes[other].labels[otherDigit]))));
   }
   return nodes;
 }
 
 function labelText(text) {
-  if (text.trim() === '') return make('span', { class: 'label-text blank' }, '(empty)');
+  if (BLANK.test(text)) return make('span', { class: 'label-text blank' }, visible(text));
   return make('span', { class: 'label-text' }, ...breakable(text));
 }
 
@@ -33,7 +33,8 @@ function accompany(book, axis, digit) {
 /** The full words of a label, for a tooltip. */
 function labelTitle(book, axis, digit) {
   const { title, labels, descriptions } = book.axes[axis];
-  return descriptions[digit] ? `${title}: ${labels[digit]}\n${descriptions[digit]}` : `${title}: ${labels[digit]}`;
+  const words = `${title}: ${visible(labels[digit])}`;
+  return descriptions[digit] ? `${words}\n${descriptions[digit]}` : words;
 }
 
 /**

@@ -33,6 +33,6 @@ function listAcross(view, width) {
 /** What a cell of a list is, below it: a list has no labels along its sides. */
 function captionOf(book, tile, small) {
   const axes = book.axes.filter(({ digits, labels }) => digits[tile] && labels.length > 2);
-  const words = axes.map(({ labels, digits }) => labels[digits[tile]]).join(' · ');
+  const words = axes.map(({ labels, digits }) => visible(labels[digits[tile]])).join(' · ');
   return make('span', { class: 'caption', title: book.title(tile) }, ...(small ? [words] : breakable(words)));
 }

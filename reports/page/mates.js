@@ -57,7 +57,7 @@ function sharedTitle(book, tiles) {
   if (!tiles.length) return '';
   const agreed = book.axes.filter(({ digits, labels }) => labels.length > 2 && digits[tiles[0]]
     && tiles.every((tile) => digits[tile] === digits[tiles[0]]));
-  return agreed.map((axis) => `${axis.title} ${axis.labels[axis.digits[tiles[0]]]}`).join(', ');
+  return agreed.map((axis) => `${axis.title} ${visible(axis.labels[axis.digits[tiles[0]]])}`).join(', ');
 }
 
 /** What tells some frames apart: for each the points of the axes in which they differ, or its whole title. */
@@ -65,7 +65,7 @@ function apartTitles(book, frames) {
   const differing = book.axes.filter(({ digits }) => frames.some(({ tile }) => digits[tile] !== digits[frames[0].tile]));
   const several = frames.some(({ position }) => position > 0);
   return frames.map(({ tile, position }) => {
-    const points = differing.map((axis) => `${axis.title} ${axis.labels[axis.digits[tile]]}`);
+    const points = differing.map((axis) => `${axis.title} ${visible(axis.labels[axis.digits[tile]])}`);
     if (!points.length) points.push(book.title(tile));
     if (several) points.push(`picture ${position + 1}`);
     return points.join(', ');

@@ -117,7 +117,7 @@ function sharesRow(share, states, cells, time) {
 
 /** A short label stays on one line; a long one breaks where it can. */
 function valueHead(label) {
-  const short = label.length <= 36 && label.trim() !== '';
+  const short = label.length <= 36 && !BLANK.test(label);
   const text = short ? make('bdi', {}, label) : labelText(label);
   return make('th', { scope: 'row', class: short ? 'value' : 'value long', title: label }, text);
 }

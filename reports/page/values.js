@@ -157,7 +157,7 @@ function placeSelect(book, axis, view, change) {
 // -- the list of values
 
 function valueRow(book, axis, digit, shown) {
-  const label = digit ? book.axes[axis].labels[digit] : 'does not apply';
+  const label = digit ? visible(book.axes[axis].labels[digit]) : 'does not apply';
   const seen = shown.has(digit);
   const handle = make('button', { type: 'button', class: 'handle', 'data-key': `move ${digit}`, 'aria-label': `move ${label}`, title: 'drag, or ↑ ↓', disabled: !seen || !digit }, '⠿');
   const check = make('input', { type: 'checkbox', 'data-key': `show ${digit}` });
@@ -198,7 +198,7 @@ function wireList(book, axis, list, change) {
 function sayPlace(book, axis, digit, list) {
   const rows = [...list.querySelectorAll('.value:has(:checked)')];
   const at = rows.findIndex((row) => Number(row.dataset.digit) === digit);
-  announce(`${book.axes[axis].labels[digit]}: ${at + 1} of ${rows.length}`);
+  announce(`${visible(book.axes[axis].labels[digit])}: ${at + 1} of ${rows.length}`);
 }
 
 /** The control of the same kind in another row of the list. */

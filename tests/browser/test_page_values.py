@@ -393,3 +393,28 @@ def test_the_menu_fits_the_window(width: int, four: Path, visit: Visit) -> None:
     assert box["x"] >= 8
     assert box["x"] + box["width"] <= width - 8
     assert box["y"] + box["height"] <= 700 - 8
+
+
+def test_labels_of_which_nothing_is_seen_are_told_apart(
+    report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+) -> None:
+    axes = [axis("negative", ["", " ", "   ", "\u00a0", "\n\t", "\u200b" * 9]), axis("scheduler", "AB")]
+    path = write(
+        book(axes, list(tiles(axes, [pictures["wide"]])), layout=Layout(x="negative", y="scheduler")), report()
+    )
+    page = visit(path)
+    labels = [
+        "(empty)",
+        "(space)",
+        "(3 spaces)",
+        "(U+00A0)",
+        "(U+000A U+0009)",
+        "(U+200B U+200B U+200B U+200B … 9 letters)",
+    ]
+    assert words(page, COLUMNS) == labels
+    assert alt(page, 0, 1) == "negative (space), scheduler A"
+    page.locator(".axis-line .axis-name").click()
+    assert listed(page) == labels
+    page.keyboard.press("Escape")
+    page.select_option("#role-x", label="nothing")
+    assert words(page, "#held .label-text:not(:has(*))")[0] == "(empty)"
