@@ -7,7 +7,7 @@ const KEYS = [
   ['On the grid', [
     ['← → ↑ ↓', 'to the next cell; with Shift to the next group'],
     ['Home End', 'to the first or last column; with Ctrl of all cells'],
-    ['Page Up, Page Down', 'a window up or down'],
+    ['Page Up, Page Down', 'five rows up or down'],
     ['Enter', 'open the picture'],
     ['P', 'pin the cell, or unpin it'],
     ['C', 'compare what is pinned'],
@@ -35,6 +35,7 @@ const KEYS = [
     ['← →', 'the left is better, the right is'],
     ['Space', 'they are alike'],
     ['U', 'take the last answer back'],
+    ['R', 'the ranking'],
   ]],
 ];
 
