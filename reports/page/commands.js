@@ -68,7 +68,7 @@ function isReordered(book, view) {
 
 /** Terms for the points that are shown of axes of which some are hidden, and which the filter says nothing of. */
 function shownTerms(book, view) {
-  const held = new Set(heldAxes(book, view).filter((axis) => view.held[axis] !== ALL));
+  const held = new Set(fixedAxes(book, view));
   return book.axes.flatMap(({ name, labels, partial }, axis) => {
     const shown = shownDigits(book, view, axis);
     const told = held.has(axis) || partial || shown.length === labels.length - 1;
@@ -77,7 +77,7 @@ function shownTerms(book, view) {
 }
 
 function heldTerms(book, view) {
-  return heldAxes(book, view).flatMap((axis) => (view.held[axis] === ALL || book.axes[axis].partial ? [] : pointTerm(book, axis, [view.held[axis]])));
+  return fixedAxes(book, view).flatMap((axis) => (book.axes[axis].partial ? [] : pointTerm(book, axis, [view.held[axis]])));
 }
 
 /** The points of the axes at which some frames lie. */

@@ -119,7 +119,7 @@ function createCompare(book, { view, change, closed }) {
     stop();
     if (view().compare) closed();
   });
-  return { update, isOpen: () => dialog.open };
+  return { update };
 }
 
 /** The view with A and B exchanged. */
@@ -226,9 +226,9 @@ function stepButton(id, by, sign, words, key, step) {
 
 /** A baseline's point against the next one where the axis has it, else its first against its last. */
 function firstPoints(book, axis) {
-  const { name, labels } = book.axes[axis];
-  const from = book.baseline.has(name) ? Math.max(1, labels.indexOf(book.baseline.get(name), 1)) : 1;
-  return { axis, from, to: from === labels.length - 1 ? 1 : labels.length - 1 };
+  const last = book.axes[axis].labels.length - 1;
+  const from = Math.max(1, baselineDigit(book, axis));
+  return { axis, from, to: from === last ? 1 : last };
 }
 
 function chooser(id, label, options, value) {

@@ -47,7 +47,7 @@ async function drawSheet(book, scene, sheet, page, ending, signal) {
 
 /** What stands in a cell and the filter lets through. */
 function shownTiles(book, { arrangement, view }, row, column) {
-  return (arrangement.cells.get(row * arrangement.columns.length + column) ?? []).filter((tile) => passes(book, view, tile));
+  return tilesAt(arrangement, row, column).filter((tile) => passes(book, view, tile));
 }
 
 function drawHeading(context, book, { title, said, large, small, paint }, { width }, ending) {

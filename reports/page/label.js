@@ -8,7 +8,7 @@ const LEAST_GROUP = 26;
 function labelNodes(book, axis, digit) {
   const { labels } = book.axes[axis];
   const nodes = [labelText(labels[digit])];
-  if (digit && book.baseline.get(book.axes[axis].name) === labels[digit]) {
+  if (digit && digit === baselineDigit(book, axis)) {
     nodes.push(make('span', { class: 'baseline' }, 'baseline'));
   }
   for (const [other, otherDigit] of accompany(book, axis, digit)) {

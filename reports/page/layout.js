@@ -45,6 +45,11 @@ function arrange(book, view, room) {
   return { ...kept, cells, matches: chosen.filter((tile) => passes(book, view, tile)).length };
 }
 
+/** The tiles in one box of the grid. */
+function tilesAt(arrangement, row, column) {
+  return arrangement.cells.get(row * arrangement.columns.length + column) ?? [];
+}
+
 /** Whether the filter lets a tile through. */
 function passes(book, view, tile) {
   return (!view.show.size || view.show.has(book.states[tile])) && (!view.only || admits(book, view.only, tile));
@@ -52,9 +57,7 @@ function passes(book, view, tile) {
 
 /** Tiles at the held points, hidden ones left out; an axis held at a point has a tile stay to which it does not apply. */
 function selection(book, view) {
-  const tests = heldAxes(book, view)
-    .filter((axis) => view.held[axis] !== ALL)
-    .map((axis) => [book.axes[axis].digits, view.held[axis]]);
+  const tests = fixedAxes(book, view).map((axis) => [book.axes[axis].digits, view.held[axis]]);
   const shown = shownTest(book, view);
   const chosen = [];
   for (let tile = 0; tile < book.count; tile += 1) {
@@ -161,10 +164,10 @@ function fittingZoom(columns, room, height) {
   const shares = columns.reduce((sum, lane) => sum + lane.share, 0) || 1;
   const groups = groupStarts(columns).length - 2;
   const free = room - 8 * (columns.length - 1) - 20 * Math.max(0, groups);
+  const widest = Math.max(336, room / 6);
   const tallest = Math.max(120, 0.3 * height);
   const least = clamp((room - 16) / 3, 72, 88);
   return Math.floor(clamp(free / shares, least, Math.min(ZOOM.most, widest, tallest)));
-  const widest = Math.max(336, room / 6);
 }
 
 /** Whether two scenes have the same lanes in the same places. */

@@ -40,15 +40,17 @@ function pairsAlong(book, axis, from, to) {
   return pairs;
 }
 
+/** An axis's point that is the baseline's, 0 where the baseline names none that the axis has. */
+function baselineDigit(book, axis) {
+  const { name, labels } = book.axes[axis];
+  return book.baseline.has(name) ? Math.max(0, labels.indexOf(book.baseline.get(name), 1)) : 0;
+}
+
 /** The first picture of the tile that differs from this one in the baseline's axes alone, if it has one. */
 function baselineFrame(book, tile) {
   if (!book.baseline.size) return null;
-  const changed = new Map();
-  book.axes.forEach(({ name, labels }, axis) => {
-    const digit = book.baseline.has(name) ? labels.indexOf(book.baseline.get(name), 1) : -1;
-    if (digit > 0) changed.set(axis, digit);
-  });
-  const found = tileWith(book, tile, changed);
+  const points = book.axes.map((_, axis) => [axis, baselineDigit(book, axis)]);
+  const found = tileWith(book, tile, new Map(points.filter(([, digit]) => digit)));
   return found >= 0 && book.pictureCount(found) ? { tile: found, position: 0 } : null;
 }
 

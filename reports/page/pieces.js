@@ -94,7 +94,7 @@ function makeRow(book, { view, arrangement, rows, band, columns, stub }, row) {
 
 function makeCell(book, scene, row, column, ratings) {
   const { view, arrangement, rows, columns, stub, zoom, small } = scene;
-  const tiles = arrangement.cells.get(row * arrangement.columns.length + column) ?? [];
+  const tiles = tilesAt(arrangement, row, column);
   const [width, height] = [columns.extents[column], rows.extents[row]];
   const element = make('div', {
     class: 'cell',

@@ -102,8 +102,7 @@ function verdictList(book) {
 function twinList(book) {
   const { twins } = book.findings;
   if (!twins.length) return [];
-  const tiles = new Map(Array.from({ length: book.count }, (_, tile) => [book.digest(tile), tile]));
-  const title = (digest) => (tiles.has(digest) ? book.title(tiles.get(digest)) : digest);
+  const title = (digest) => (tileOf(book, digest) < 0 ? digest : book.title(tileOf(book, digest)));
   const items = twins.slice(0, MOST_TWINS).map((cells) => make('li', {},
     ...cells.slice(0, MOST_TWINS / 2).flatMap((cell, place) => [place ? make('span', { class: 'quiet' }, ' = ') : '', make('bdi', {}, title(cell))]),
     cells.length > MOST_TWINS / 2 ? ` and ${counted(cells.length - MOST_TWINS / 2)} more` : ''));

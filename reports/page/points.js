@@ -12,6 +12,11 @@ function shownPoints(book, view, axis) {
   return view.points[axis] ?? usualPoints(book, axis);
 }
 
+/** How a view says some points of an axis: null where they are those of the file, in its order. */
+function unlessUsual(book, axis, digits) {
+  return String(digits) === String(usualPoints(book, axis)) ? null : digits;
+}
+
 /** The points that an axis can be held at. */
 function shownDigits(book, view, axis) {
   return shownPoints(book, view, axis).filter(Boolean);
@@ -32,9 +37,7 @@ function listedPoints(book, view, axis) {
 /** The view with some points of an axis in some order; without any point it stays as it is. */
 function showPoints(book, view, axis, digits) {
   if (!digits.some(Boolean)) return view;
-  const usual = usualPoints(book, axis);
-  const same = digits.length === usual.length && digits.every((digit, place) => digit === usual[place]);
-  return holdShown(book, { ...view, points: view.points.with(axis, same ? null : digits) });
+  return holdShown(book, { ...view, points: view.points.with(axis, unlessUsual(book, axis, digits)) });
 }
 
 /** The view with a point shown that was hidden, or hidden that was shown. */
@@ -126,6 +129,6 @@ function readPoints(book, words) {
     const order = picked.length ? picked : [...named].filter((digit) => digit && !hidden.has(digit));
     if (!order.length) return null;
     const points = usual.at(-1) === 0 && !within.includes(name) ? [...order, 0] : order;
-    return points.length === usual.length && points.every((digit, place) => digit === usual[place]) ? null : points;
+    return unlessUsual(book, axis, points);
   });
 }

@@ -210,7 +210,7 @@ async function saveSheet(book, scene, size, signal, tell) {
 /** What a sheet says of itself, by keyword, as `sweep sheet` writes it. */
 function sheetTexts(book, view, page, pages) {
   const roles = ROLES.filter((role) => view[role] !== NOWHERE).map((role) => [role, book.axes[view[role]].name]);
-  const held = heldAxes(book, view).filter((axis) => view.held[axis] !== ALL).map((axis) => [book.axes[axis].name, book.axes[axis].labels[view.held[axis]]]);
+  const held = fixedAxes(book, view).map((axis) => [book.axes[axis].name, book.axes[axis].labels[view.held[axis]]]);
   const facts = { held: Object.fromEntries(held), page, pages, plan: book.plan, roles: Object.fromEntries(roles), run: book.name, view: spellView(book, view) };
   return { Title: book.heading, Software: 'sweeprunner', sweeprunner: JSON.stringify(facts) };
 }

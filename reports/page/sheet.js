@@ -76,8 +76,7 @@ function sheetLabel(book, axis, digit) {
 }
 
 function heldWords(book, view) {
-  return heldAxes(book, view)
-    .filter((axis) => view.held[axis] !== ALL)
+  return fixedAxes(book, view)
     .map((axis) => `${book.axes[axis].title} ${sheetLabel(book, axis, view.held[axis])}`)
     .join(', ');
 }

@@ -163,7 +163,7 @@ function valueRow(book, axis, digit, shown) {
   const check = make('input', { type: 'checkbox', 'data-key': `show ${digit}` });
   check.checked = seen;
   const only = make('button', { type: 'button', class: 'plain only', 'data-key': `only ${digit}`, 'aria-label': `only ${label}` }, 'only');
-  const words = digit ? labelText(label) : make('span', { class: 'label-text blank' }, label);
+  const words = digit ? labelText(book.axes[axis].labels[digit]) : make('span', { class: 'label-text blank' }, label);
   return make('li', { class: 'value', 'data-digit': digit }, handle, make('label', {}, check, words), ...(digit ? [only] : []));
 }
 

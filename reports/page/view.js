@@ -46,6 +46,11 @@ function heldAxes(book, view) {
   return held;
 }
 
+/** Axes held at one of their points. */
+function fixedAxes(book, view) {
+  return heldAxes(book, view).filter((axis) => view.held[axis] !== ALL);
+}
+
 /** Axes that advance in lockstep with this one; their labels stand beside its own. */
 function companions(book, axis) {
   return book.axes
@@ -102,11 +107,7 @@ function proposeRoles(book) {
 /** The baseline's point where there is one, else the first; all points where one alone would hide too much. */
 function initialHeld(book) {
   const sparse = isSparse(book);
-  return book.axes.map((axis) => {
-    const digit = book.baseline.has(axis.name) ? axis.labels.indexOf(book.baseline.get(axis.name), 1) : -1;
-    if (digit > 0) return digit;
-    return sparse || axis.partial ? ALL : 1;
-  });
+  return book.axes.map(({ partial }, axis) => baselineDigit(book, axis) || (sparse || partial ? ALL : 1));
 }
 
 /** The view without an axis in two roles, or a group without an axis to group. */

@@ -158,14 +158,10 @@ function createViewer(book, hooks) {
     hooks.closed();
   });
   dialog.replaceChildren();
-  return { open, renew, close: () => dialog.open && dialog.close(), isOpen: () => dialog.open };
+  return { open, renew, close: () => dialog.open && dialog.close() };
 }
 
 const DIRECTIONS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-
-function tilesAt(arrangement, row, column) {
-  return arrangement.cells.get(row * arrangement.columns.length + column) ?? [];
-}
 
 /** The next cell in a direction that has a tile which `wanted` accepts; by group, the same point of the next group. */
 function nextCell({ arrangement, rows, columns }, from, [down, right], byGroup, wanted) {
