@@ -10,10 +10,10 @@ demo: $(VENV)/.local
 	@echo "Open runs/quickstart/report/index.html in a browser."
 
 test: $(VENV)/.dev chromium lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

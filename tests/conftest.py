@@ -19,6 +19,12 @@ TOLD: list[str] = []
 """Tests whose captured output or log held a key."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests, so that none of them is left for one process when the other is done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     TOLD.extend(f"{report.nodeid}: {name}" for name, text in report.sections if any(key in text for key in KEYS))
 
