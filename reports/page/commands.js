@@ -3,7 +3,6 @@
 // What the command line has no words for (an order, a filter by a number or a state) is told beside the command.
 
 const SAFE_WORD = /^[\w@%+=:,./-]+$/;
-const SAFE_POINT = /^(?!\s)[^,|\n\r]+(?<!\s)$/;
 const SAFE_NAME = /^[^<>=!\s,]+$/;
 
 /** Words as a POSIX shell takes them. */
@@ -53,10 +52,10 @@ function exportCommand(book, view, frames, pinned) {
 function portableFilter(book, { only, show }, terms = []) {
   const known = new Set([...book.axes.map(({ name }) => name), ...book.request.names]);
   const { problem } = only ? filterOf(book, only) : { problem: '' };
-  const own = problem ? [] : only.split(',').map((term) => term.trim()).filter(Boolean);
-  const readable = own.filter((term) => known.has(TERM.exec(term).groups.name));
-  const decided = new Set(terms.map((term) => `${TERM.exec(term).groups.name}=`));
-  const kept = readable.filter((term) => !decided.has(`${TERM.exec(term).groups.name}${TERM.exec(term).groups.sign}`));
+  const own = problem ? [] : termsOf(only);
+  const readable = own.filter(({ name }) => known.has(name));
+  const decided = new Set(terms.flatMap(termsOf).map(({ name }) => name));
+  const kept = readable.filter(({ name, sign }) => sign !== '=' || !decided.has(name)).map(({ written }) => written);
   const apart = [readable.length < own.length && 'the filter by numbers', show.size > 0 && 'the filter by state'];
   return { only: [...terms, ...kept].join(', '), apart };
 }
@@ -69,10 +68,11 @@ function isReordered(book, view) {
 /** Terms for the points that are shown of axes of which some are hidden, and which the filter says nothing of. */
 function shownTerms(book, view) {
   const held = new Set(fixedAxes(book, view));
+  const named = new Set(termsOf(view.only).filter(({ sign }) => sign === '=').map(({ name }) => name));
   return book.axes.flatMap(({ name, labels, partial }, axis) => {
     const shown = shownDigits(book, view, axis);
     const told = held.has(axis) || partial || shown.length === labels.length - 1;
-    return told || view.only.split(',').some((term) => term.trim().startsWith(`${name}=`)) ? [] : pointTerm(book, axis, shown);
+    return told || named.has(name) ? [] : pointTerm(book, axis, shown);
   });
 }
 
@@ -88,11 +88,10 @@ function pinnedFilter(book, frames) {
   }).join(', ');
 }
 
-/** The term for some points of an axis, none where their words would be read as something else. */
+/** The term for some points of an axis, none where its name would be read as something else. */
 function pointTerm(book, axis, points) {
   const { name, labels } = book.axes[axis];
-  const sayable = SAFE_NAME.test(name) && points.every((digit) => SAFE_POINT.test(labels[digit]));
-  return sayable ? [`${name}=${points.map((digit) => labels[digit]).join('|')}`] : [];
+  return SAFE_NAME.test(name) ? [`${name}=${points.map((digit) => spelledValue(labels[digit])).join('|')}`] : [];
 }
 
 /** What files of this run are called. */

@@ -1,8 +1,5 @@
-// ---- filter: cells by an expression, in the language of `sweep run --only`
-//
-// Terms are joined by commas and must all hold, values of one term by `|`: scheduler=DDIMScheduler|LCMScheduler, sharpness>900
+// ---- filter: cells by an expression, in the language of `sweep run --only`: scheduler=DDIMScheduler|LCMScheduler, sharpness>900
 
-const TERM = /^\s*(?<name>[^<>=!\s]+)\s*(?<sign><=|>=|!=|=|<|>)\s*(?<value>.*?)\s*$/su;
 const BOUNDS = {
   '<': (value, bound) => value < bound,
   '<=': (value, bound) => value <= bound,
@@ -37,47 +34,52 @@ function filtering(book, view) {
 
 function openFilter(book, text) {
   const tests = [];
-  let at = 0;
-  for (const term of text.split(',')) {
-    if (term.trim()) {
-      const { problem, holds } = openTerm(book, term, tests);
-      const place = at + term.length - term.trimStart().length + 1;
-      if (problem) return { problem: `At ${place}: ${problem}`, mask: null, count: book.count };
-      tests.push({ name: TERM.exec(term).groups.name, sign: TERM.exec(term).groups.sign, holds });
-    }
-    at += term.length + 1;
+  for (const term of termsOf(text)) {
+    const { problem, holds } = openTerm(book, term, tests);
+    if (problem) return { problem: `At ${term.place + 1}: ${problem}`, mask: null, count: book.count };
+    tests.push({ ...term, holds });
   }
   const mask = Uint8Array.from({ length: book.count }, (_, tile) => Number(tests.every(({ holds }) => holds(tile))));
   return { problem: '', mask, count: mask.reduce((sum, one) => sum + one, 0) };
 }
 
-function openTerm(book, text, before) {
-  const term = TERM.exec(text)?.groups;
-  if (!term) return { problem: `“${text.trim()}” is no term; write name=value or name>number, joined by commas` };
-  const read = reader(book, term.name);
-  if (!read) return { problem: `“${term.name}” is no axis, no parameter and no number${suggestion(term.name, knownNames(book))}` };
-  if (Object.hasOwn(BOUNDS, term.sign)) {
-    const bound = term.value === '' ? NaN : Number(term.value);
-    if (Number.isNaN(bound)) return { problem: `“${term.value}” is no number; ${term.sign} compares numbers` };
-    const holds = (tile) => read(tile).some((value) => typeof value === 'number' && BOUNDS[term.sign](value, bound));
-    return { holds };
+function openTerm(book, term, before) {
+  const { name, sign, value, written } = term;
+  if (!name) return { problem: `“${written}” is no term; write name=value or name>number, joined by commas` };
+  const read = reader(book, name);
+  if (!read) return { problem: `“${name}” is no axis, no parameter and no number${suggestion(name, knownNames(book))}` };
+  if (Object.hasOwn(BOUNDS, sign)) {
+    const bound = value === '' ? NaN : Number(value);
+    if (Number.isNaN(bound)) return { problem: `“${value}” is no number; ${sign} compares numbers` };
+    return { holds: (tile) => read(tile).some((one) => typeof one === 'number' && BOUNDS[sign](one, bound)) };
   }
-  if (term.sign === '=' && before.some(({ name, sign }) => name === term.name && sign === '=')) {
-    return { problem: `“${term.name}=” stands there twice; write all values in one: ${term.name}=1|2` };
+  if (sign === '=' && before.some((other) => other.name === name && other.sign === '=')) {
+    return { problem: `“${name}=” stands there twice; write all values in one: ${name}=1|2` };
   }
   return openChoice(book, term, read);
 }
 
-function openChoice(book, { name, sign, value }, read) {
-  const words = value.split('|').map((word) => word.trim());
+function openChoice(book, { name, sign, words }, read) {
   const tiles = Array.from({ length: book.count }, (_, tile) => tile);
-  const absent = words.find((word) => !tiles.some((tile) => read(tile).some((one) => spells(word, one))));
-  if (absent !== undefined) {
-    const axis = book.axes.find((one) => one.name === name);
-    return { problem: `no cell has ${name}=${absent}${axis ? suggestion(absent, axis.labels.slice(1)) : ''}` };
-  }
-  const among = (tile) => read(tile).some((one) => words.some((word) => spells(word, one)));
+  const occurs = (text) => tiles.some((tile) => read(tile).some((one) => spells(text, one)));
+  const texts = words.map((word) => meant(word, occurs));
+  const absent = texts.find((text) => !occurs(text));
+  if (absent !== undefined) return { problem: `no cell has ${name}=${absent}${nearest(book, name, absent)}` };
+  const among = (tile) => read(tile).some((one) => texts.some((text) => spells(text, one)));
   return { holds: sign === '=' ? among : (tile) => !among(tile) };
+}
+
+/** What a word means: quotes that its value does not need are its own where a cell has it so, as before there was quoting. */
+function meant({ text, written }, occurs) {
+  return written !== spelledValue(text) && occurs(written) ? written : text;
+}
+
+/** What comes close to a value that no cell has: the point that a comma or a bar has torn, one with a similar label. */
+function nearest(book, name, text) {
+  const labels = book.axes.find((one) => one.name === name)?.labels.slice(1);
+  if (!labels) return '';
+  const torn = text && labels.find((label) => label.startsWith(text) && label !== spelledValue(label));
+  return torn ? `; quotes hold a value together: ${name}=${spelledValue(brief(torn))}` : suggestion(text, labels);
 }
 
 /** A function from a tile to what a name stands for there: a parameter's value, the label of a point, a number. */
@@ -96,7 +98,7 @@ function reader(book, name) {
 
 /** Whether a word is how a value is written. */
 function spells(word, value) {
-  if (typeof value === 'number') return word !== '' && Number(word) === value;
+  if (typeof value === 'number') return word.trim() !== '' && Number(word) === value;
   if (typeof value === 'boolean') return word.toLowerCase() === (value ? 'true' : 'false');
   if (value === null) return word === 'null';
   return word === (typeof value === 'string' ? value : JSON.stringify(value));

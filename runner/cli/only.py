@@ -1,17 +1,14 @@
 """`--only EXPR`: a rule on the command line."""
 
-import re
 from collections.abc import Callable, Sequence
 
+from runner.cli.expression import Term, Word, spelled, terms
 from runner.errors import InputError
 from runner.nouns import Criterion, Rule, Value
 from runner.plan import Plan
 from runner.plan.rules import find
 from runner.schema import did_you_mean, endpoint_schema
 from runner.verbs import means
-
-TERM = re.compile(r"\s*(?P<name>[^<>=!\s]+)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*")
-
 
 MOST_KNOWN = 24
 """Labels of an axis that a message lists; one may have thousands."""
@@ -20,17 +17,16 @@ MOST_KNOWN = 24
 def parse_only(text: str, plan: Plan) -> Rule:
     """Return the rule that an expression means: terms joined by commas, values of one term by `|`. All terms must hold.
 
-    `scheduler=DDIMScheduler|LCMScheduler, guidance_scale>4, guidance_scale<9, seed!=1`
+    `scheduler=DDIMScheduler|LCMScheduler, guidance_scale>4, guidance_scale<9, seed!=1`; see `runner/cli/expression.py`.
 
     Raises:
         InputError: a term has no sign, a name is neither an axis nor a parameter, a bound is no number, no cell has a
             value that is named, or none is left.
     """
     rule: dict[str, Criterion] = {}
-    for term in text.split(","):
-        if term.strip():
-            name, criterion = _term(term, plan)
-            rule[name] = _both(name, rule[name], criterion) if name in rule else criterion
+    for term in terms(text):
+        criterion = _criterion(term, plan)
+        rule[term.name] = _both(term.name, rule[term.name], criterion) if term.name in rule else criterion
     if rule and not means(plan, rule):
         raise InputError(
             f"--only: {text.strip()!r} holds for none of the {plan.survey.cells} cells; "
@@ -39,38 +35,53 @@ def parse_only(text: str, plan: Plan) -> Rule:
     return rule
 
 
-def _term(text: str, plan: Plan) -> tuple[str, Criterion]:
-    found = TERM.fullmatch(text)
-    if not found:
-        raise InputError(f"--only: {text.strip()!r} is no term; write name=value, name>number, joined by commas")
-    name, sign, value = found["name"], found["sign"], found["value"]
-    schema = endpoint_schema(plan.experiment.endpoint)
-    known = list(dict.fromkeys([*(axis.name for axis in plan.axes), *schema.properties]))
-    if name not in known:
-        raise InputError(f"--only: {name!r} is no axis and no parameter{did_you_mean(name, known)}")
-    if sign in ("=", "!="):
-        values = tuple(one for word in value.split("|") for one in _spellings(name, word.strip(), plan))
-        return name, Criterion(anyof=values) if sign == "=" else Criterion(noneof=values)
+def _criterion(term: Term, plan: Plan) -> Criterion:
+    known = list(
+        dict.fromkeys([*(axis.name for axis in plan.axes), *endpoint_schema(plan.experiment.endpoint).properties])
+    )
+    if term.name not in known:
+        raise InputError(f"--only: {term.name!r} is no axis and no parameter{did_you_mean(term.name, known)}")
+    if term.sign in ("=", "!="):
+        values = tuple(value for word in term.words for value in _meant(term.name, word, plan))
+        return Criterion(anyof=values) if term.sign == "=" else Criterion(noneof=values)
     try:
-        bound = float(value)
+        bound = float(term.value)
     except ValueError:
-        raise InputError(f"--only: {value!r} in {text.strip()!r} is no number; {sign} compares numbers") from None
-    field = {"<": "below", ">": "above", "<=": "at_most", ">=": "at_least"}[sign]
-    return name, Criterion(**{field: bound})  # type: ignore[arg-type]  # the four fields are all `float | None`
+        said = f"{term.value!r} in {term.written!r} is no number; {term.sign} compares numbers"
+        raise InputError(f"--only: {said}") from None
+    field = {"<": "below", ">": "above", "<=": "at_most", ">=": "at_least"}[term.sign]
+    return Criterion(**{field: bound})  # type: ignore[arg-type]  # the four fields are all `float | None`
 
 
-def _spellings(name: str, word: str, plan: Plan) -> Sequence[Value]:
-    """Return what a word may be in a cell: the parameter's own value, and a label. Raises InputError: in no cell."""
+def _meant(name: str, word: Word, plan: Plan) -> Sequence[Value]:
+    """Return what a word may be in a cell: the parameter's own value, and a label. Raises InputError: in no cell.
+
+    Quotes that a value does not need are its own where a cell has it so: they were before there was quoting.
+    """
+    texts = [word.written] if word.written != spelled(word.text) else []
+    for text in dict.fromkeys([*texts, word.text]):
+        values = _spellings(name, text, plan)
+        if _occurs(name, values, plan):
+            return values
+    labels = [point.label for axis in plan.axes if axis.name == name for point in axis.points]
+    torn = [label for label in labels if word.text and label.startswith(word.text) and label != spelled(label)]
+    if torn:
+        raise InputError(
+            f"--only: no cell has {name}={word.text}; quotes hold a value together: {name}={spelled(torn[0])}"
+        )
+    known = did_you_mean(word.text, labels[:MOST_KNOWN]) if labels else "; `sweep plan` lists the axes and their values"
+    raise InputError(f"--only: no cell has {name}={word.text}{known}")
+
+
+def _spellings(name: str, text: str, plan: Plan) -> Sequence[Value]:
     schema = endpoint_schema(plan.experiment.endpoint)
-    values = list(dict.fromkeys([schema.spell(name, word) if name in schema.properties else word, word]))
+    return list(dict.fromkeys([schema.spell(name, text) if name in schema.properties else text, text]))
+
+
+def _occurs(name: str, values: Sequence[Value], plan: Plan) -> bool:
     points = [axis for axis in plan.axes if axis.name == name]
-    if any(find(axis, value) for axis in points for value in values) or means(
-        plan, {name: Criterion(anyof=(*values,))}
-    ):
-        return values
-    labels = [point.label for axis in points for point in axis.points]
-    known = did_you_mean(word, labels[:MOST_KNOWN]) if labels else "; `sweep plan` lists the axes and their values"
-    raise InputError(f"--only: no cell has {name}={word}{known}")
+    named = any(find(axis, value) for axis in points for value in values)
+    return named or means(plan, {name: Criterion(anyof=(*values,))})
 
 
 def _both(name: str, one: Criterion, other: Criterion) -> Criterion:

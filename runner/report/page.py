@@ -35,6 +35,7 @@ SCRIPTS = (
     "numbers.js",
     "points.js",
     "view.js",
+    "expression.js",
     "filter.js",
     "order.js",
     "list.js",

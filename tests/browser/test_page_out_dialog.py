@@ -83,7 +83,6 @@ def test_values_that_are_hidden_and_moved_are_so_in_everything_that_is_saved(
                 "The command takes 13 cells, these 10 among them.",
             ],
         ),
-        ("#v=1&all=seed&x=scheduler&y=seed&at.subject=a%2C%20b", ["The command takes 26 cells, these 2 among them."]),
     ],
 )
 def test_what_a_command_has_no_words_for_is_told_beside_it(
@@ -94,6 +93,17 @@ def test_what_a_command_has_no_words_for_is_told_beside_it(
     assert [text for text in words(page, ".save-command .quiet") if text] == said
     for words_of in commands(page):
         assert words_of[0] == "sweep"
+
+
+def test_a_value_with_a_comma_or_a_bar_is_named_in_the_commands(cats: Cats, visit: Visit, tmp_path: Path) -> None:
+    page = visit(cats.page, "#v=1&at.seed=1&pick.subject=a%2C%20b&pick.subject=CON%3C%3E%3A%7C%3F*")
+    page.keyboard.press("s")
+    drawn, zipped = commands(page)
+    assert drawn[9:11] == ["--only", 'subject="a, b"|"CON<>:|?*"']
+    assert zipped[5:7] == ["--only", 'seed=1, subject="a, b"|"CON<>:|?*"']
+    assert [text for text in words(page, ".save-command .quiet") if text] == ["The command leaves out the order."]
+    assert sweep(*drawn[1:-1], tmp_path / "a.png").code == 0
+    assert sweep(*zipped[1:-1], tmp_path / "a.zip").out == f"{tmp_path / 'a.zip'}: 3 pictures\n"
 
 
 def test_every_axis_is_named_in_the_command_so_that_nothing_is_assumed(
