@@ -8,10 +8,11 @@ import pytest
 from commands import sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labels import TOLD
 from PIL import Image
 
 from runner.album import View, paginate
-from runner.album.lettering import lines, spelled
+from runner.album.lettering import lines, spelled, visible
 from runner.album.sheet import MOST_PIXELS, MOST_SIDE
 from runner.album.views import Tile
 from runner.errors import InputError
@@ -150,7 +151,32 @@ def test_letters_that_no_font_here_has_are_spelled_out_and_control_characters_va
     assert spelled("", 14)[0] == "(empty)"
 
 
+@pytest.mark.parametrize(("label", "told"), TOLD)
+def test_a_label_of_which_nothing_is_seen_is_told_as_on_the_page(label: str, told: str) -> None:
+    assert visible(label) == told
+    assert spelled(label, 14)[0] == told.strip()
+
+
+@pytest.mark.parametrize("roles", [("x", "y"), ("columns", "rows")])
+def test_a_sheet_of_blank_labels_is_one_of_what_they_are_told_as(roles: tuple[str, str], tmp_path: Path) -> None:
+    def drawn(labels: Sequence[str]) -> bytes:
+        axes = {role: Axis(name=role, points=tuple(Point(label=label) for label in labels)) for role in roles}
+        places = [
+            ((0, column), (0, row)) if "x" in roles else ((column, 0), (row, 0)) for column in (1, 2) for row in (1, 2)
+        ]
+        view = View(roles=axes, held={"sky": labels[2]})
+        (page,) = paginate(tmp_path, "", view, {place: [tile_of("0" * 64)] for place in places}, size=96)
+        return page.draw().tobytes()
+
+    assert drawn(["", "  ", "\u200b"]) == drawn(["(empty)", "(2 spaces)", "(U+200B)"])
+
+
 # --- size ---------------------------------------------------------------------------------------------------------
+
+
+def tile_of(digest: str) -> Tile:
+    request = Request(endpoint="text2img", parameters={})
+    return Tile(placement=Placement({}, digest, request), standing=PENDING)
 
 
 def grid(columns: int, rows: int) -> tuple[View, dict[tuple[tuple[int, int], tuple[int, int]], list[Tile]]]:
@@ -158,8 +184,7 @@ def grid(columns: int, rows: int) -> tuple[View, dict[tuple[tuple[int, int], tup
         role: Axis(name=role, points=tuple(Point(label=str(point)) for point in range(size)))
         for role, size in (("x", columns), ("y", rows))
     }
-    request = Request(endpoint="text2img", parameters={})
-    tile = Tile(placement=Placement({}, "0" * 64, request), standing=PENDING)
+    tile = tile_of("0" * 64)
     places = [((0, column), (0, row)) for column in range(1, columns + 1) for row in range(1, rows + 1)]
     return View(roles=axes), {place: [tile] for place in places}
 

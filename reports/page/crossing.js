@@ -17,7 +17,7 @@ function crossing(book, column, axis, across) {
   const lines = [...new Set(cells.map(({ line }) => line))].sort((a, b) => a - b);
   const scale = span(cells.flatMap(({ mean, low, high }) => [mean, low ?? mean, high ?? mean]));
   const title = make('h3', {}, `${column.title}${withUnit(column)} by `, make('bdi', {}, axis.title), ' and ', make('bdi', {}, across.title));
-  const labels = rows.map((row) => make('div', { class: 'crossing-label', title: axis.labels[row] }, labelText(axis.labels[row])));
+  const labels = rows.map((row) => make('div', { class: 'crossing-label', title: visible(axis.labels[row]) }, labelText(axis.labels[row])));
   return [make('figure', { class: 'crossing' }, title, crossingLegend(across, lines),
     make('div', { class: 'crossing-plot' }, make('div', { class: 'crossing-labels' }, ...labels),
       make('div', {}, scaleAxis(scale), crossingPlot(axis, across, column, cells, rows, lines, scale))),

@@ -23,9 +23,9 @@ function letters(size, weight = 400) {
   return { font, leading: Math.round(LEADING * size), width: (text) => context.measureText(text).width };
 }
 
-/** A text as one that can be drawn: no marks that turn or hide its neighbours, and one that is empty says so. */
+/** A text as one that can be drawn: no marks that turn or hide its neighbours, and one of which nothing is seen says so. */
 function drawable(text) {
-  return text.replace(/[\p{C}\p{Z}\s]+/gu, ' ').trim() || '(empty)';
+  return text.replace(/[\p{C}\p{Z}\s]+/gu, ' ').trim() || visible(text);
 }
 
 /** A text in at most so many lines of so many pixels; the last ends with an ellipsis where that is not all. */

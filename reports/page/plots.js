@@ -93,7 +93,7 @@ function plotControls(book, columns, by, change) {
 function verdictList(book) {
   const lines = book.findings.changes.map(([axis, against, verdict, n, identical, moved]) => make('li', {},
     make('strong', {}, make('bdi', {}, book.axes[axis].title)), ` ${VERDICTS[verdict]({ n, identical, moved })}`,
-    make('span', { class: 'quiet' }, ', against ', make('bdi', {}, book.axes[axis].labels[against]))));
+    make('span', { class: 'quiet' }, ', against ', make('bdi', {}, visible(book.axes[axis].labels[against])))));
   const note = book.findings.note ? [make('p', { class: 'quiet' }, book.findings.note)] : [];
   return [...note, ...(lines.length ? [make('ul', { class: 'verdicts' }, ...lines)] : [])];
 }

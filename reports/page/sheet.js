@@ -72,7 +72,7 @@ function sheetOf(book, view, arrangement, size) {
 /** A point's label, and those of the axes in lockstep. */
 function sheetLabel(book, axis, digit) {
   const others = accompany(book, axis, digit).map(([other, at]) => book.axes[other].labels[at]);
-  return [drawable(book.axes[axis].labels[digit]), ...others].join(' · ');
+  return [book.axes[axis].labels[digit], ...others].map(visible).join(' · ');
 }
 
 function heldWords(book, view) {

@@ -119,7 +119,7 @@ function sharesRow(share, states, cells, time) {
 function valueHead(label) {
   const short = label.length <= 36 && !BLANK.test(label);
   const text = short ? make('bdi', {}, label) : labelText(label);
-  return make('th', { scope: 'row', class: short ? 'value' : 'value long', title: label }, text);
+  return make('th', { scope: 'row', class: short ? 'value' : 'value long', title: visible(label) }, text);
 }
 
 // -- plots

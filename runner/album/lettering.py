@@ -5,6 +5,7 @@ ellipsis; no letter is ever cut through.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TypeAlias
@@ -29,13 +30,29 @@ LEADING = 1.3
 BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_/,;:=@.-])(?=\D)")
 """Where a reader would break a name, as on the page."""
 
+MOST_CODES = 4
+"""Letters of a blank text that are told by their codes."""
+
 ELLIPSIS = "…"
 _NOWHERE = "\uffff"  # a code point that is no letter: it shows what a font draws for those it lacks
 
 
+def visible(text: str) -> str:
+    """Return a text as one that can be seen: one without any mark on paper is told by how many spaces it is, or by codes.
+
+    As on the page: `(empty)`, `(space)`, `(3 spaces)`, `(U+200B U+00A0)`, `(U+200B U+200B U+200B U+200B … 9 letters)`.
+    """
+    if any(unicodedata.category(letter)[0] not in "CZ" for letter in text):
+        return text
+    if not text.strip(" "):
+        return ("(empty)", "(space)")[len(text)] if len(text) < 2 else f"({len(text):,} spaces)"
+    codes = " ".join(f"U+{ord(letter):04X}" for letter in text[:MOST_CODES])
+    return f"({codes} … {len(text):,} letters)" if len(text) > MOST_CODES else f"({codes})"
+
+
 def spelled(text: str, size: int) -> tuple[str, Font]:
     r"""Return a text as a font can draw it, and that font; letters that no font here has are spelled \u732b."""
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or "(empty)"
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or visible(text)
     for font in _fonts(size):
         if all(_has(font, letter) for letter in set(plain)):
             return plain, font

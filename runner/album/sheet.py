@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from runner.album.lettering import Font, line_height, lines, put, spelled
+from runner.album.lettering import Font, line_height, lines, put, spelled, visible
 from runner.album.pictures import INK, PAPER, SOFT, drawn
 from runner.album.views import Lane, Tiles, View
 from runner.errors import InputError
@@ -216,7 +216,7 @@ def _draw_title(pen: ImageDraw.ImageDraw, sheet: Sheet, width: int, ending: str)
     title = lines(text, font, room, TITLE_LINES)
     put(pen, title, font, (MARGIN, MARGIN), INK)
     if sheet.view.held:
-        held, small = spelled(", ".join(f"{axis} {label}" for axis, label in sheet.view.held.items()), LABEL)
+        held, small = spelled(", ".join(f"{axis} {visible(label)}" for axis, label in sheet.view.held.items()), LABEL)
         put(pen, lines(held, small, room, 1), small, (MARGIN, MARGIN + len(title) * line_height(TITLE)), SOFT)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from runner.album.lettering import visible
 from runner.errors import InputError
 from runner.ledger import PENDING, Standing
 from runner.nouns import Axis
@@ -54,8 +55,8 @@ class View:
         return all(placement.coordinates.get(axis, label) == label for axis, label in self.held.items())
 
     def label(self, role: str, digit: int) -> str:
-        """Return a point's label, a dash where the axis does not apply."""
-        return self.roles[role].points[digit - 1].label if digit else "–"
+        """Return a point's label as it can be seen, a dash where the axis does not apply."""
+        return visible(self.roles[role].points[digit - 1].label) if digit else "–"
 
 
 def seen(plan: Plan, roles: Mapping[str, str], at: Sequence[str] = ()) -> View:
