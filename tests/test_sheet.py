@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alike import PILES, TOLD
 from commands import sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labels import TOLD
 from PIL import Image
 
 from runner.album import View, paginate
@@ -18,7 +19,7 @@ from runner.album.views import Tile
 from runner.errors import InputError
 from runner.infotext import EXACT
 from runner.ledger import PENDING
-from runner.nouns import Axis, Point, Request
+from runner.nouns import Axis, Picture, Point, Request
 from runner.plan import Placement
 
 FILE = """
@@ -169,6 +170,23 @@ def test_a_sheet_of_blank_labels_is_one_of_what_they_are_told_as(roles: tuple[st
         return page.draw().tobytes()
 
     assert drawn(["", "  ", "\u200b"]) == drawn(["(empty)", "(2 spaces)", "(U+200B)"])
+
+
+# --- piles --------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_of_a_sheet_is_as_high_as_the_pictures_in_its_cells(tmp_path: Path) -> None:
+    picture = Picture(sha256="0" * 64, width=512, height=512, size=1)
+
+    def height(count: int) -> int:
+        view = View(roles={"y": Axis(name="y", points=(Point(label="1"),))})
+        piled = [replace(tile_of("0" * 64), standing=replace(PENDING, pictures=(picture,)))] * count
+        (page,) = paginate(
+            tmp_path, "", view, {((0, 0), (0, 1)): piled, ((0, 1), (0, 1)): [tile_of("1" * 64)]}, size=128
+        )
+        return page.height
+
+    assert {count: height(count) - height(1) + 128 for count in PILES} == PILES
 
 
 # --- size ---------------------------------------------------------------------------------------------------------

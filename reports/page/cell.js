@@ -53,11 +53,13 @@ function mosaicOf(count, most) {
 }
 
 /** How high the highest cell of each row is, in heights of one picture: two side by side are half as high. 0 where none is. */
-function pileHeights(book, { rows, columns, cells }, most) {
-  const heights = new Float32Array(rows.length);
+function pileHeights(book, { rows, columns, cells }, most, countOf = frameCount) {
+  const heights = new Float64Array(rows.length);
   for (const [key, tiles] of cells) {
+    const count = countOf(book, tiles);
+    if (!count) continue;
     const row = Math.floor(key / columns.length);
-    const { across, down } = mosaicOf(frameCount(book, tiles), most);
+    const { across, down } = mosaicOf(count, most);
     heights[row] = Math.max(heights[row], down / across);
   }
   return heights;

@@ -4,7 +4,6 @@
 
 const SHEET_INK = { paper: '#ffffff', ink: '#1c1c1a', soft: '#63635f', card: '#f1f1ef' };
 const SHEET_FRAME = 4; // pixels of a frame in the colour of a number
-const MOST_ACROSS = 3; // pictures beside each other in one cell
 const CARD_LETTERS = 13;
 const AMPLIFIED = 3; // times that a difference to the baseline is amplified, as on the page
 

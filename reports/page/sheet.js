@@ -7,6 +7,7 @@ const SHEET = { pixels: 16_000_000, side: 8_000, pages: 200, margin: 24, gap: 8,
 const SHEET_SIZES = [64, 128, 256, 512]; // pixels of a picture's longer side
 const LABEL_LINES = 4;
 const TITLE_LINES = 2;
+const MOST_ACROSS = 3; // pictures beside each other in one cell
 const CAPTION = { letters: 12, lines: 4, read: 400 }; // size, most lines, and captions that are read for how many they take
 
 /**
@@ -35,16 +36,22 @@ const CAPTION = { letters: 12, lines: 4, read: 400 }; // size, most lines, and c
 function paginate(book, { view, arrangement }, size) {
   const sheet = sheetOf(book, view, arrangement, size);
   const { margin } = SHEET;
-  const extent = (lane) => Math.max(1, Math.round(size * lane.share));
+  const extent = (lane, high = 1) => Math.max(1, Math.round(size * lane.share * high));
+  const piles = pileHeights(book, arrangement, MOST_ACROSS, (_, tiles) => pictureSum(book, view, tiles));
   const widest = Math.min(SHEET.side - 2 * margin - sheet.stub, Math.max(size, Math.floor(SHEET.pixels / (4 * size)) - sheet.stub));
-  const across = inBlocks(arrangement.columns, extent, widest, 0);
+  const across = inBlocks(arrangement.columns, (lane) => extent(lane), widest, 0);
   const width = ({ total }) => Math.max(total + sheet.stub, 320) + 2 * margin;
   const tallest = Math.min(SHEET.side, Math.floor(SHEET.pixels / Math.max(...across.map(width)))) - 2 * margin - sheet.head;
   const band = view.rows === NOWHERE ? 0 : sheet.small.leading + SHEET.gap;
-  const down = inBlocks(arrangement.rows, (lane) => extent(lane) + sheet.below, Math.max(size + sheet.below, tallest), band);
+  const down = inBlocks(arrangement.rows, (lane, row) => extent(lane, piles[row] || 1) + sheet.below, Math.max(size + sheet.below, tallest), band);
   const pages = down.flatMap((rows) => across.map((columns) => (
     { across: columns, down: rows, width: width(columns), height: rows.total + sheet.head + 2 * margin })));
   return { sheet, pages };
+}
+
+/** How many pictures the filter lets through in a cell. */
+function pictureSum(book, view, tiles) {
+  return tiles.reduce((sum, tile) => sum + (passes(book, view, tile) ? book.pictureCount(tile) : 0), 0);
 }
 
 function sheetOf(book, view, arrangement, size) {
@@ -116,7 +123,7 @@ function inBlocks(lanes, extentOf, most, band) {
   const blocks = [];
   let block = null;
   lanes.forEach((lane, place) => {
-    const extent = extentOf(lane);
+    const extent = extentOf(lane, place);
     let at = block ? nextStart(block, lane, band) : band;
     if (!block || at + extent > most) {
       block = { lanes: [], places: [], starts: [], extents: [], total: 0 };

@@ -29,11 +29,10 @@ def drawn(run: Path, tiles: Sequence[Tile], box: tuple[int, int]) -> Image.Image
     frames = [(tile, picture) for tile in tiles for picture in tile.standing.pictures]
     if not frames:
         return card(box, *_why(tiles))
-    across = min(math.ceil(math.sqrt(len(frames))), MOST_ACROSS)
-    room = across * across
-    shown = frames if len(frames) <= room else frames[: room - 1]
+    across, down = mosaic(len(frames))
+    shown = frames if len(frames) <= across * down else frames[: across * down - 1]
     cell = Image.new("RGB", box, PAPER)
-    slot = (box[0] // across, box[1] // math.ceil(min(len(frames), room) / across))
+    slot = (box[0] // across, box[1] // down)
     inner = slot if across == 1 else (max(1, slot[0] - 2), max(1, slot[1] - 2))
     pieces = [fitted(run, picture, inner) for _, picture in shown]
     if len(shown) < len(frames):
@@ -42,6 +41,12 @@ def drawn(run: Path, tiles: Sequence[Tile], box: tuple[int, int]) -> Image.Image
         left, top = slot[0] * (place % across), slot[1] * (place // across)
         cell.paste(piece, (left + (slot[0] - piece.width) // 2, top + (slot[1] - piece.height) // 2))
     return cell
+
+
+def mosaic(count: int) -> tuple[int, int]:
+    """Return how many of some pictures in one cell stand beside each other, and in how many lines."""
+    across = min(math.ceil(math.sqrt(count)), MOST_ACROSS)
+    return across, min(math.ceil(count / across), across)
 
 
 def fitted(run: Path, picture: Picture, box: tuple[int, int]) -> Image.Image:

@@ -4,13 +4,13 @@ A page has at most 40 million pixels and 16,000 on a side, which every program o
 columns are never torn.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from runner.album.blocks import GAP, Block, groups, in_blocks, lane_extents
 from runner.album.lettering import Font, line_height, lines, put, spelled, visible
 from runner.album.pictures import INK, PAPER, SOFT, drawn
 from runner.album.views import Lane, Tiles, View
@@ -24,27 +24,13 @@ MOST_SIDE = 16_000
 
 MOST_PAGES = 200
 
-MARGIN, GAP, GROUP_GAP = 24, 8, 24
+MARGIN = 24
 LABEL, TITLE = 14, 20
 """Sizes of letters in pixels."""
 
 LABEL_LINES, TITLE_LINES = 4, 2
 STUB = (60, 200)
 """Least and most pixels for the rows' labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some columns or rows of a sheet: where each begins and how far it reaches, from the first picture's edge."""
-
-    lanes: tuple[Lane, ...]
-    starts: tuple[int, ...]
-    extents: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        """Pixels from the first lane's start to the last one's end."""
-        return self.starts[-1] + self.extents[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +79,17 @@ def paginate(run: Path, title: str, view: View, tiles: Tiles, *, size: int) -> l
     """
     if not tiles:
         raise InputError("sheet: no cell lies at the held points; name others with --at, `sweep plan` lists them")
-    columns, rows = _extents(tiles, size)
+    columns, rows = lane_extents(tiles, size)
     stub = _stub(view, rows)
     wrapped = _wrapped(view, columns)
     head = _head(view, wrapped)
     sheet = Sheet(run=run, title=title, view=view, tiles=tiles, stub=stub, head=head, wrapped=wrapped)
     widest = MOST_SIDE - 2 * MARGIN - stub
-    across = _blocks(columns, min(widest, max(size, MOST_PIXELS // (4 * size) - stub)), 0)
+    across = in_blocks(columns, min(widest, max(size, MOST_PIXELS // (4 * size) - stub)), 0)
     tallest = (
         min(MOST_SIDE, MOST_PIXELS // (max(block.total for block in across) + 2 * MARGIN + stub)) - 2 * MARGIN - head
     )
-    down = _blocks(rows, max(size, tallest), line_height(LABEL) + GAP if "rows" in view.roles else 0)
+    down = in_blocks(rows, max(size, tallest), line_height(LABEL) + GAP if "rows" in view.roles else 0)
     count = len(across) * len(down)
     if count > MOST_PAGES:
         raise InputError(
@@ -112,54 +98,6 @@ def paginate(run: Path, title: str, view: View, tiles: Tiles, *, size: int) -> l
         )
     pairs = [(block, other) for other in down for block in across]
     return [_page(sheet, block, other, number, count) for number, (block, other) in enumerate(pairs, 1)]
-
-
-def _extents(tiles: Tiles, size: int) -> tuple[dict[Lane, int], dict[Lane, int]]:
-    """Return how wide each column and how high each row must be for its pictures, in order."""
-    shares: tuple[dict[Lane, float], dict[Lane, float]] = ({}, {})
-    for lanes, piled in tiles.items():
-        pictures = [picture for tile in piled for picture in tile.standing.pictures]
-        for side, lane in enumerate(lanes):
-            sides = [(picture.width, picture.height)[side] / max(picture.width, picture.height) for picture in pictures]
-            shares[side][lane] = max([shares[side].get(lane, 0.0), *sides])
-    usual = [max(found.values()) or 1.0 for found in shares]
-    wide, high = (
-        {lane: max(1, round(size * (found[lane] or most))) for lane in sorted(found, key=_last)}
-        for found, most in zip(shares, usual, strict=True)
-    )
-    return wide, high
-
-
-def _last(lane: Lane) -> tuple[float, float]:
-    """Order lanes by their points; those to which an axis does not apply come last."""
-    outer, inner = (digit or float("inf") for digit in lane)
-    return outer, inner
-
-
-def _blocks(extents: Mapping[Lane, int], most: int, band: int) -> list[Block]:
-    """Lay lanes out in blocks of at most so many pixels; before each group of a block is room for its label."""
-    blocks: list[Block] = []
-    lanes: list[Lane] = []
-    starts: list[int] = []
-    for lane, extent in extents.items():
-        at = _next(lanes, starts, lane, extents, band)
-        if lanes and at + extent > most:
-            blocks.append(_block(lanes, starts, extents))
-            lanes, starts, at = [], [], band
-        lanes.append(lane)
-        starts.append(at)
-    return [*blocks, _block(lanes, starts, extents)]
-
-
-def _next(lanes: Sequence[Lane], starts: Sequence[int], lane: Lane, extents: Mapping[Lane, int], band: int) -> int:
-    if not lanes:
-        return band
-    end = starts[-1] + extents[lanes[-1]]
-    return end + GAP if lanes[-1][0] == lane[0] else end + GROUP_GAP + band
-
-
-def _block(lanes: Sequence[Lane], starts: Sequence[int], extents: Mapping[Lane, int]) -> Block:
-    return Block(tuple(lanes), tuple(starts), tuple(extents[lane] for lane in lanes))
 
 
 def _stub(view: View, rows: Mapping[Lane, int]) -> int:
@@ -231,7 +169,7 @@ def _draw_columns(pen: ImageDraw.ImageDraw, sheet: Sheet, across: Block) -> None
     above = bottom - sheet.wrapped * line_height(LABEL)
     if "columns" in view.roles:
         above -= line_height(LABEL)
-        for first, end in _groups(across):
+        for first, end in groups(across):
             label = view.label("columns", across.lanes[first][0])
             room = across.starts[end] + across.extents[end] - across.starts[first]
             _one_line(pen, label, (left + across.starts[first], above), room, INK)
@@ -244,7 +182,7 @@ def _draw_rows(pen: ImageDraw.ImageDraw, sheet: Sheet, down: Block) -> None:
     view, top = sheet.view, MARGIN + sheet.head
     if "rows" in view.roles:
         name = view.roles["rows"].title or view.roles["rows"].name
-        for first, _ in _groups(down):
+        for first, _ in groups(down):
             label = f"{name} {view.label('rows', down.lanes[first][0])}"
             at = top + down.starts[first] - line_height(LABEL) - GAP // 2
             _one_line(pen, label, (MARGIN, at), MOST_SIDE, INK)
@@ -261,9 +199,3 @@ def _draw_rows(pen: ImageDraw.ImageDraw, sheet: Sheet, down: Block) -> None:
 def _one_line(pen: ImageDraw.ImageDraw, label: str, at: tuple[float, float], room: int, fill: str) -> None:
     text, font = spelled(label, LABEL)
     put(pen, lines(text, font, room, 1), font, at, fill)
-
-
-def _groups(block: Block) -> Iterator[tuple[int, int]]:
-    """Yield the first and last place of each group in a block."""
-    opens = [place for place, lane in enumerate(block.lanes) if not place or lane[0] != block.lanes[place - 1][0]]
-    return ((first, end - 1) for first, end in pairwise([*opens, len(block.lanes)]))

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alike import BLANKS, TOLD
 from books import axis, book, tiles
 from browser.looking import Visit, words
 from browser.modules import opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labels import BLANKS, TOLD
 from playwright.sync_api import Browser
 
 from runner.album.lettering import visible

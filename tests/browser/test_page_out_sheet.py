@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from alike import PILES
 from books import axis, book, painted, tiles
 from browser.looking import Visit, served
 from browser.saving import (
@@ -92,10 +93,51 @@ def test_what_the_filter_leaves_out_is_not_on_the_sheet(cats: Cats, chromium: Br
 def test_points_that_are_piled_up_are_a_mosaic_on_the_sheet(cats: Cats, chromium: Browser) -> None:
     with over_http(cats, chromium, ALL_SEEDS) as page:
         shown = sheet(page).convert("RGB")
-    wide, high = SIZE[0] + GAP, SIZE[1] + GAP
-    left, top = shown.width - MARGIN + GAP - 2 * wide, shown.height - MARGIN + GAP - len(LABELS) * high
-    halves = [shown.getpixel((left + wide + at, top + high + SIZE[1] // 2)) for at in (60, 190)]
+    wide, high = SIZE[0] + GAP, SIZE[1] // 2 + GAP
+    left, second = shown.width - MARGIN + GAP - 2 * wide, shown.height - MARGIN + GAP - (len(LABELS) - 1) * high
+    halves = [shown.getpixel((left + wide + at, second + SIZE[1] // 4)) for at in (60, 190)]
     assert halves == [(cats.shades["LCMScheduler", "@x", seed], 80, 160) for seed in ("1", "2")]
+
+
+def test_a_row_of_the_sheet_is_as_high_as_the_pictures_in_its_cells_and_so_is_that_of_the_command(
+    cats: Cats, chromium: Browser, tmp_path: Path
+) -> None:
+    with over_http(cats, chromium, ALL_SEEDS) as page:
+        drawn = sheet(page).convert("RGB")
+    words = ("--x", "scheduler", "--y", "subject", "--at", "seed=*", "--out", tmp_path / "a.png")
+    assert sweep("sheet", cats.path, *words).code == 0
+    commanded = Image.open(tmp_path / "a.png").convert("RGB")
+    assert drawn.height == commanded.height
+    # Three pictures in the first row, two in the others: one of those stands in two lines, and of these in one.
+    heights = [SIZE[1], *[SIZE[1] // 2] * (len(LABELS) - 1)]
+    for shown in (drawn, commanded):
+        left, bottom = shown.width - MARGIN - 2 * SIZE[0] - GAP, shown.height - MARGIN
+        top = bottom - sum(heights) - GAP * (len(heights) - 1)
+        for row, height in enumerate(heights):
+            edges = [top + 1, top + height - 4]
+            shade = cats.shades["DDIMScheduler", LABELS[row], "1"]
+            assert shown.getpixel((left + 30, edges[0])) == (shade, 80, 160)
+            assert shown.getpixel((left + 30, edges[1]))[1:] == (80, 160)  # type: ignore[index]  # an RGB picture
+            top += height + GAP
+
+
+def test_many_pictures_in_each_cell_leave_no_line_of_it_blank(
+    run: Path, report: Callable[[], Path], pictures: Mapping[str, Picture], chromium: Browser
+) -> None:
+    heights = {}
+    for count in PILES:
+        axes = [axis("a", range(2)), axis("repeat", range(count))]
+        path = write(book(axes, list(tiles(axes, [pictures["shade 3"]])), layout=Layout(x="a")), report())
+        with served(run) as url:
+            page = chromium.new_page()
+            page.goto(f"{url}/{path.parent.name.replace(' ', '%20')}/index.html#v=1&x=a&y=&all=repeat")
+            page.keyboard.press("s")
+            page.select_option("#save-size", "128")
+            shown = Image.open(io.BytesIO(saved(page, "PNG")[1])).convert("RGB")
+            page.close()
+        middle = [shown.getpixel((shown.width - MARGIN - 120, y)) for y in range(shown.height)]
+        heights[count] = shown.height - MARGIN - next(y for y, colour in enumerate(middle) if colour == (90, 80, 160))
+    assert heights == PILES
 
 
 def test_the_colours_of_a_number_frame_the_cells_of_the_sheet(cats: Cats, chromium: Browser) -> None:

@@ -1,4 +1,4 @@
-"""How labels of which nothing is seen are told, by examples that the page and the pictures of `sweep` are held to."""
+"""What the page's contact sheets and those of `sweep sheet` have in common, by examples that both are held to."""
 
 from hypothesis import strategies as st
 
@@ -16,6 +16,9 @@ TOLD = [
     (" a ", " a "),
     (".", "."),
 ]
-"""Labels, and how they are told."""
+"""Labels of which nothing is seen and others, and how they are told."""
 
 BLANKS = st.text(st.sampled_from(" \n\t\u00a0\u200b\u2028\ufeff\u202e\U000e0001"), max_size=9)
+
+PILES = {1: 128, 2: 64, 3: 128, 4: 128, 5: 85, 6: 85, 7: 128, 12: 128}
+"""Pictures in each cell of a row, and the pixels of its height where one alone has 128."""
