@@ -105,14 +105,19 @@ function plotHead(title, scale) {
 function sharesRow(share, states, cells, time) {
   const row = make('tr', {},
     valueHead(share.label),
-    make('td', { class: 'number' }, counted(share.count)),
-    ...states.map((state) => make('td', { class: share[state] ? 'number' : 'number none' }, counted(share[state]))),
+    numberCell('cells', counted(share.count)),
+    ...states.map((state) => numberCell(state, counted(share[state]), share[state] ? '' : ' none')),
     make('td', { class: 'plot' }, stackedBar(share, states, cells)));
   if (time) {
-    const said = (value) => make('td', { class: 'number' }, value === null ? '' : seconds(value));
-    row.append(said(share.p50), said(share.p95), make('td', { class: 'plot' }, timeRange(share, time)));
+    const said = (name) => numberCell(name, share[name] === null ? '' : seconds(share[name]));
+    row.append(said('p50'), said('p95'), make('td', { class: 'plot' }, timeRange(share, time)));
   }
   return row;
+}
+
+/** A number, which on a phone stands beside its name instead of below its column's. */
+function numberCell(name, text, more = '') {
+  return make('td', { class: `number${more}`, 'data-name': name }, text);
 }
 
 /** A short label stays on one line; a long one breaks where it can. */

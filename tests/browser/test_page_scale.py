@@ -161,6 +161,46 @@ def test_the_summary_says_how_cells_ended_and_how_long_they_took(
     assert words(page, ".shares tbody th") == ["1"]
 
 
+@pytest.mark.parametrize("width", [360, 390, 600])
+def test_a_phone_shows_every_number_of_the_summary_beside_its_name_and_both_plots(
+    width: int, report: Callable[[], Path], pictures: Mapping[str, Picture], visit: Visit
+) -> None:
+    axes = [axis("scheduler", ["EulerAncestralDiscreteScheduler", "a red house, " * 12])]
+    counts = {"count": 12000, "made": 9000, "refused": 1500, "failed": 1000, "unknown": 300, "pending": 200}
+    shares = [
+        Share(axis="scheduler", label=point.label, **counts, p50=0.5, p95=125.0)  # type: ignore[arg-type]
+        for point in axes[0].points
+    ]
+    page = visit(
+        write(book(axes, list(tiles(axes, [pictures["wide"]])), shares=shares), report()),
+        viewport={"width": width, "height": 844},
+    )
+    page.locator("#summary").scroll_into_view_if_needed()
+    assert page.locator("#summary .table-frame").evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+    row = page.locator(".shares tbody tr").first
+    said = row.locator("td.number").evaluate_all(
+        "cells => cells.map((cell) => getComputedStyle(cell, '::before').content.slice(1, -1) + cell.textContent)"
+    )
+    assert said == [
+        "cells 12,000",
+        "made 9,000",
+        "refused 1,500",
+        "failed 1,000",
+        "unknown 300",
+        "pending 200",
+        "p50 0.50 s",
+        "p95 2 min 5 s",
+    ]
+    for row in page.locator(".shares tbody tr").all():
+        for part in row.locator(":is(th, td)").all():
+            box = part.bounding_box()
+            assert box
+            assert 0 <= box["x"] < box["x"] + box["width"] <= width
+        plots = [box for mark in row.locator(".mark").all() if (box := mark.bounding_box())]
+        assert plots[0]["y"] == plots[1]["y"]
+        assert min(box["width"] for box in plots) > 140
+
+
 def test_dark_and_light_follow_the_system_and_the_button(four: Path, visit: Visit) -> None:
     page = visit(four, color_scheme="dark")
     shade = "getComputedStyle(document.body).backgroundColor"
