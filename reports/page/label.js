@@ -6,8 +6,7 @@ const LEAST_GROUP = 26;
 
 /** A point's label as nodes: empty ones say so, companions in lockstep stand below in small. */
 function labelNodes(book, axis, digit) {
-  const { labels } = book.axes[axis];
-  const nodes = [labelText(labels[digit])];
+  const nodes = [differingText(book.axes[axis], digit)];
   if (digit && digit === baselineDigit(book, axis)) {
     nodes.push(make('span', { class: 'baseline' }, 'baseline'));
   }

@@ -40,6 +40,7 @@ SCRIPTS = (
     "order.js",
     "list.js",
     "layout.js",
+    "differing.js",
     "label.js",
     "budget.js",
     "cell.js",
