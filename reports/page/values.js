@@ -49,7 +49,7 @@ function createValues(book, view, change) {
     opener?.setAttribute('aria-expanded', newState === 'open');
     if (newState === 'open') return;
     const lost = document.activeElement === document.body || menu.contains(document.activeElement);
-    if (lost) part('bar').querySelector(`[data-values="${axis}"]`)?.focus();
+    if (lost) buttonInSight(axis)?.focus();
     pieces = null;
     menu.replaceChildren();
   });
@@ -83,6 +83,12 @@ function createValues(book, view, change) {
       if (!named) button.setAttribute('aria-label', button.title);
     },
   };
+}
+
+/** The button of an axis that can take the focus: on a phone those of the bar are folded away. */
+function buttonInSight(axis) {
+  const seen = (within) => [...within.querySelectorAll(`[data-values="${axis}"]`)].find((button) => button.checkVisibility({ visibilityProperty: true }));
+  return seen(part('bar')) ?? seen(document);
 }
 
 /** Puts the menu below what opened it, within the window. */

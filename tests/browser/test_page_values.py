@@ -273,6 +273,18 @@ def test_the_names_on_the_grid_open_their_axis_s_menu_and_escape_leads_back(four
 # --- the address -------------------------------------------------------------------------------------------------
 
 
+def test_on_a_phone_escape_leads_back_to_the_name_on_the_grid_after_a_value_was_hidden(
+    four: Path, visit: Visit
+) -> None:
+    page = visit(four, viewport={"width": 390, "height": 844})
+    page.locator(".corner .axis-name").first.click()
+    expect(page.locator("#values-title")).to_have_text("guidance")
+    page.locator("#values .value input").last.click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#values")).to_be_hidden()
+    expect(page.locator(".corner .axis-name").first).to_be_focused()
+
+
 def test_back_undoes_what_the_menu_did_while_it_is_open(four: Path, visit: Visit) -> None:
     page = menu(visit(four), "scheduler")
     check(page, "A").uncheck()
