@@ -102,7 +102,10 @@ function verdictList(book) {
 function twinList(book) {
   const { twins } = book.findings;
   if (!twins.length) return [];
-  const title = (digest) => (tileOf(book, digest) < 0 ? digest : book.title(tileOf(book, digest)));
+  const title = (digest) => {
+    const tile = tileOf(book, digest);
+    return tile < 0 ? digest : book.title(tile);
+  };
   const items = twins.slice(0, MOST_TWINS).map((cells) => make('li', {},
     ...cells.slice(0, MOST_TWINS / 2).flatMap((cell, place) => [place ? make('span', { class: 'quiet' }, ' = ') : '', make('bdi', {}, title(cell))]),
     cells.length > MOST_TWINS / 2 ? ` and ${counted(cells.length - MOST_TWINS / 2)} more` : ''));
