@@ -186,8 +186,10 @@ class RunFolder:
             yield ledger
 
     def _miss_ledger(self) -> None:
-        """Refuse a run that has lost its ledger: `sweep` makes the lock, then the ledger, then the plan."""
-        run = (self.path / "plan.json").exists() and (self.path / "lock.sqlite").exists()
+        """Refuse a run that has lost its ledger: `sweep` makes the lock, then the ledger, then the plan, then pictures."""
+        run = (self.path / "plan.json").exists() and (
+            (self.path / "lock.sqlite").exists() or (self.path / "images").exists()
+        )
         if run and not (self.ledger_path.exists() and self.ledger_path.stat().st_size):
             raise RunFolderError(
                 f"{self.path}: no ledger.sqlite beside plan.json: what was sent and paid for is recorded there; "

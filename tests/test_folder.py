@@ -21,7 +21,7 @@ from runner.folder import RunFolder
 from runner.nouns import Made, Picture, Wish
 from runner.pace import Clock
 from runner.plan import Plan, make
-from runner.verbs import count
+from runner.verbs import count, render
 
 SOURCE = "name: test  # as written, ü\n"
 
@@ -246,6 +246,19 @@ def test_a_run_whose_ledger_is_gone_is_not_begun_anew_and_not_read_as_new(
     assert folder.ledger_path.exists() is empty
     with pytest.raises(RunFolderError, match="no ledger"):
         count(folder.path)
+
+
+def test_a_published_page_with_its_pictures_alone_is_not_read_as_a_run_that_was_never_sent(folder: RunFolder) -> None:
+    with folder.writing():
+        folder.freeze(written(1), {})
+    folder.write("results.csv", b"what was made")
+    (folder.path / "images").mkdir()
+    for name in ("ledger.sqlite", "lock.sqlite"):
+        (folder.path / name).unlink()
+    with pytest.raises(RunFolderError, match=r"no ledger\.sqlite beside plan\.json"):
+        render(folder.path)
+    assert (folder.path / "results.csv").read_bytes() == b"what was made"
+    assert not folder.report.exists()
 
 
 def test_a_run_of_a_newer_sweep_is_refused_with_its_name(folder: RunFolder) -> None:

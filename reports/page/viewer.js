@@ -41,7 +41,7 @@ function createViewer(book, hooks) {
   function show() {
     const frame = frames[place.frame];
     showFrame(frame);
-    part('panel').replaceChildren(...panel(book, frame, neighbours(frame)), ...strip(), keyHelp(book));
+    part('panel').replaceChildren(...panel(book, frame, neighbours(frame)), ...strip(), keyHelp(book, hooks.scene().view));
     if (frame.position >= 0) part('panel').firstChild.after(judgingControls(book, hooks.ratings, frame.tile));
     part('panel').scrollTop = 0;
   }
@@ -105,7 +105,9 @@ function createViewer(book, hooks) {
     const frame = frames[place.frame];
     if (frame.position < 0) return showFrame(frame, 'there is no picture to pin');
     hooks.change((view) => togglePin(book, view, frame), 'replace');
-    const pinned = hooks.scene().view.pins.includes(pinOf(book, frame));
+    const { view } = hooks.scene();
+    const pinned = view.pins.includes(pinOf(book, frame));
+    part('panel').querySelector('.key-help').replaceWith(keyHelp(book, view));
     return showFrame(frame, pinned ? 'pinned: hold B over another picture to see this one' : 'no longer pinned');
   }
 
@@ -286,8 +288,9 @@ function copyButton(code, text) {
   return button;
 }
 
-function keyHelp(book) {
-  const compare = book.baseline.size ? 'hold B baseline · P pin' : 'P pin, then hold B to compare';
+function keyHelp(book, view) {
+  const held = view.pins.length ? 'pinned' : book.baseline.size && 'baseline';
+  const compare = held ? `hold B ${held} · P pin` : 'P pin, then hold B to compare';
   const keys = ['← → ↑ ↓ move', 'Shift jumps a group', ', . pictures in the cell', compare, 'Esc close', '? all keys'];
   return make('p', { class: 'key-help' }, keys.join(' · '));
 }

@@ -86,12 +86,21 @@ def test_the_viewer_pins_by_a_button_and_hands_over_to_comparing(four: Path, vis
     page.locator(CELLS).first.click()
     page.get_by_role("button", name="Pin", exact=True).click()
     expect(page.locator("#viewer-pin")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".key-help")).to_contain_text("hold B pinned")
     page.keyboard.press("c")
     expect(page.locator("#viewer")).to_be_hidden()
     assert words(page, "#compare figcaption") == ["A scheduler B", "B scheduler A"]
     assert (address(page)["compare"], "cell" in address(page)) == (["side"], False)
     page.keyboard.press("f")
     expect(page.locator(".pane-letter")).to_be_visible()
+
+
+def test_the_viewer_says_what_holding_b_shows_before_and_after_a_picture_is_pinned(four: Path, visit: Visit) -> None:
+    page = visit(four)
+    page.locator(CELLS).first.click()
+    for held in ("P pin, then hold B to compare", "hold B pinned · P pin", "P pin, then hold B to compare"):
+        expect(page.locator(".key-help")).to_contain_text(held)
+        page.keyboard.press("p")
 
 
 def test_an_address_that_names_a_cell_and_a_comparison_shows_the_comparison(four: Path, visit: Visit) -> None:
