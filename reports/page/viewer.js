@@ -289,7 +289,7 @@ function copyButton(code, text) {
 }
 
 function keyHelp(book, view) {
-  const held = view.pins.length ? 'pinned' : book.baseline.size && 'baseline';
+  const held = pinnedFrames(book, view).length ? 'pinned' : book.baseline.size && 'baseline';
   const compare = held ? `hold B ${held} · P pin` : 'P pin, then hold B to compare';
   const keys = ['← → ↑ ↓ move', 'Shift jumps a group', ', . pictures in the cell', compare, 'Esc close', '? all keys'];
   return make('p', { class: 'key-help' }, keys.join(' · '));
