@@ -6,9 +6,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from PIL import ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageStat
 from typer.testing import CliRunner
 
 from runner.shipped import shipped
@@ -16,13 +17,15 @@ from runner.studio.__main__ import app
 from runner.studio.autoencoder import train_autoencoder
 from runner.studio.captions import full_caption, random_caption
 from runner.studio.card import SHEETS
+from runner.studio.diffusion import LIGHT_WEIGHT, attention
 from runner.studio.fitting import CropPlan
 from runner.studio.latents import LatentSet, draw_scenes, encode, pixels
 from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
 from runner.studio.networks import build_autoencoder, build_networks, build_pipeline, load_autoencoder, load_networks
+from runner.studio.scenery import MOON
 from runner.studio.scenes import BACKDROPS, COLOURS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene, draw, random_scene
 from runner.studio.sheet import sheet_prompts, sheet_scenes
-from runner.studio.styles import JOINT, MORTAR, STYLES, TILE
+from runner.studio.styles import JOINT, LAID, MORTAR, STYLES, TILE
 from runner.studio.tokenizer import PROMPT_LENGTH, PromptEncoder, build_tokenizer, load_tokenizer
 from runner.studio.training import Share, Trainer, TrainingPlan, TrainingState
 
@@ -35,6 +38,11 @@ SCENE = Scene(subject="house", colour="red", sky="day", ground="grass")
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def colours(image: Image.Image) -> list[tuple[int, object]]:
+    """How many pixels have each colour."""
+    return [(count, colour) for count, colour in image.getcolors(image.width * image.height) or []]
 
 
 def test_the_same_scene_is_the_same_picture_and_its_subject_has_its_colour() -> None:
@@ -96,18 +104,41 @@ def test_a_sun_a_moon_mountains_and_a_forest_each_change_the_picture_where_they_
         for field, name in (("light", "sun"), ("light", "moon"), ("backdrop", "mountains"), ("backdrop", "forest"))
     }
     assert boxes == {
-        "sun": (57, 4, 84, 31),
-        "moon": (62, 8, 79, 26),
+        "sun": (56, 3, 89, 35),
+        "moon": (62, 8, 83, 30),
         "mountains": (0, 36, 96, 62),
         "forest": (0, 45, 96, 62),
     }
 
 
-def test_a_mosaic_has_tiles_of_one_colour_between_dark_joints() -> None:
-    laid = STYLES["mosaic"](draw(SCENE, 64, 64))
-    tile = laid.crop((JOINT, JOINT, TILE, TILE))
-    assert len(tile.getcolors() or []) == 1
-    assert {laid.getpixel((x, TILE)) for x in range(64)} == {MORTAR}
+@pytest.mark.parametrize("size", [(96, 96), (144, 96), (96, 144)])
+def test_what_shines_stands_whole_before_the_clouds_in_the_corners_that_training_attends_to(
+    size: tuple[int, int],
+) -> None:
+    attended = attention(size[1], size[0])
+    assert attended.mean().item() == pytest.approx(1)
+    high, low = attended.unique().flip(0).tolist()
+    assert high / low == pytest.approx(LIGHT_WEIGHT)
+    seen = []
+    for seed in range(40):
+        dark = replace(SCENE, sky="cloudy", subject="ball", scale=0.0, detail_seed=seed)
+        shining = draw(replace(dark, light="moon"), *size)
+        difference = np.array(ImageChops.difference(shining, draw(dark, *size))).sum(2)
+        assert (attended.numpy()[difference > 0] == np.float32(high)).all()
+        seen.append(sum(count for count, colour in colours(shining) if colour == MOON))
+    assert min(seen) > 0.9 * max(seen) > 0
+
+
+def test_a_mosaic_is_laid_thinly_in_tiles_between_dark_joints() -> None:
+    drawing = draw(SCENE, 64, 64)
+    laid = STYLES["mosaic"](drawing)
+    mortar = [
+        round(value + LAID * (dark - value)) for value, dark in zip(drawing.getpixel((40, TILE)), MORTAR, strict=True)
+    ]
+    assert laid.getpixel((40, TILE)) == pytest.approx(mortar, abs=1)
+    plain = Image.new("RGB", (64, 64), "red")
+    tile = STYLES["mosaic"](plain).crop((JOINT, JOINT, TILE, TILE))
+    assert tile.getcolors() == [(tile.width * tile.height, (255, 0, 0))]
 
 
 @pytest.mark.parametrize("style", STYLES)

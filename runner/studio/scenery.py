@@ -21,17 +21,16 @@ def draw_sun(brush: Brush, x: float, y: float) -> None:
         angle = ray * math.pi / 6
         along, across = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
         foot = [
-            (x + 0.085 * along[0] + side * across[0], y + 0.085 * along[1] + side * across[1])
-            for side in (-0.016, 0.016)
+            (x + 0.105 * along[0] + side * across[0], y + 0.105 * along[1] + side * across[1]) for side in (-0.02, 0.02)
         ]
-        brush.polygon([*foot, (x + 0.135 * along[0], y + 0.135 * along[1])], SUN)
-    brush.ellipse(x, y, 0.078, 0.078, SUN)
+        brush.polygon([*foot, (x + 0.165 * along[0], y + 0.165 * along[1])], SUN)
+    brush.ellipse(x, y, 0.097, 0.097, SUN)
 
 
 def draw_moon(brush: Brush, x: float, y: float) -> None:
     """Draw a full moon around a point, with three craters."""
-    brush.ellipse(x, y, 0.085, 0.085, MOON)
-    for right, down, radius in ((-0.03, -0.02, 0.018), (0.03, 0.025, 0.022), (0.02, -0.04, 0.012)):
+    brush.ellipse(x, y, 0.106, 0.106, MOON)
+    for right, down, radius in ((-0.037, -0.025, 0.022), (0.037, 0.031, 0.027), (0.025, -0.05, 0.015)):
         brush.ellipse(x + right, y + down, radius, radius, darker(MOON, 0.15))
 
 

@@ -16,6 +16,9 @@ JOINT = 3
 
 MORTAR = (48, 44, 52)
 
+LAID = 0.65
+"""How much of a mosaic's picture is tiles; the rest is the drawing below, without which a subject dissolves into them."""
+
 
 def ink(image: Image.Image) -> Image.Image:
     """Brown ink on cream paper: two tones, with dark outlines."""
@@ -31,7 +34,7 @@ def neon(image: Image.Image) -> Image.Image:
 
 
 def mosaic(image: Image.Image) -> Image.Image:
-    """Square tiles of one colour each, with dark joints between them."""
+    """Square tiles of one colour each, with dark joints between them, laid thinly on the drawing."""
     columns, rows = (max(1, side // TILE) for side in image.size)
     tiles = image.convert("RGB").resize((columns, rows), Image.Resampling.BOX)
     laid = tiles.resize((columns * TILE, rows * TILE), Image.Resampling.NEAREST)
@@ -40,7 +43,7 @@ def mosaic(image: Image.Image) -> Image.Image:
         brush.rectangle((x, 0, x + JOINT - 1, laid.height), fill=MORTAR)
     for y in range(0, laid.height, TILE):
         brush.rectangle((0, y, laid.width, y + JOINT - 1), fill=MORTAR)
-    return laid.resize(image.size, Image.Resampling.NEAREST)
+    return Image.blend(image.convert("RGB"), laid.resize(image.size, Image.Resampling.NEAREST), LAID)
 
 
 STYLES: Mapping[str, Callable[[Image.Image], Image.Image]] = MappingProxyType(

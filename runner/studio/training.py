@@ -20,7 +20,7 @@ import torch
 import torch.distributed
 
 from runner.studio.captions import random_caption
-from runner.studio.diffusion import NoiseSchedule, offset_noise, seed_for, stratified_timesteps
+from runner.studio.diffusion import NoiseSchedule, attention, offset_noise, seed_for, stratified_timesteps
 from runner.studio.latents import LatentSet
 from runner.studio.networks import Networks, inner_text_model
 from runner.studio.tokenizer import PromptEncoder
@@ -185,8 +185,9 @@ class Trainer:
         noise = offset_noise(latents, generator)
         noisy = self._schedule.add_noise(latents, noise, timesteps).contiguous(memory_format=torch.channels_last)
         prediction = predict(self.state.networks, noisy, timesteps, self._prompts(captions), skip)
-        errors = (prediction - noise).pow(2).mean((1, 2, 3))
-        return errors.mean().item(), (errors * self._schedule.weight[timesteps]).mean()
+        errors = (prediction - noise).pow(2)
+        attended = (errors * attention(*latents.shape[2:])).mean((1, 2, 3))
+        return errors.mean().item(), (attended * self._schedule.weight[timesteps]).mean()
 
 
 def predict(
