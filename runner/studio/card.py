@@ -9,11 +9,7 @@ from typing import Any
 from PIL import Image
 
 from runner.studio.networks import NATIVE_SIZE, load_vae
-from runner.studio.scenes import SUBJECTS
 from runner.studio.sheet import arrange, make_sheet, paint, painter, sheet_prompts
-
-KNOWN = SUBJECTS[:8]
-"""The subjects that the model that ships was trained on."""
 
 NATIVE = (NATIVE_SIZE, NATIVE_SIZE)
 
@@ -36,14 +32,14 @@ VAE_PROMPTS = (
 
 def prompts_sheet(model: Path) -> Image.Image:
     """Draw 24 prompts at the native size."""
-    return make_sheet(model, sheet_prompts(24, KNOWN), size=NATIVE)
+    return make_sheet(model, sheet_prompts(24), size=NATIVE)
 
 
 def sizes_sheet(model: Path) -> Image.Image:
     """Draw six prompts at 512 x 512 and, below, at 384 x 256."""
     rows = []
     for size in ((512, 512), (384, 256)):
-        sheet = make_sheet(model, sheet_prompts(6, KNOWN), size=size)
+        sheet = make_sheet(model, sheet_prompts(6), size=size)
         rows.append(sheet.resize((6 * NATIVE_SIZE, sheet.height * 6 * NATIVE_SIZE // sheet.width)))
     return _stacked(rows)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from runner.studio.captions import full_caption
 from runner.studio.networks import build_pipeline
-from runner.studio.scenes import COLOURS, GROUNDS, HELD_OUT, SKIES, SUBJECTS, Scene
+from runner.studio.scenes import BACKDROPS, COLOURS, GROUNDS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene
 
 LABEL_HEIGHT = 16
 
@@ -31,7 +31,11 @@ def sheet_scenes(count: int, subjects: Sequence[str] = SUBJECTS, *, seed: int = 
         )
         if place % 4 == 3:
             subject, colour, sky = held_out[(place // 4) % len(held_out)]
-        scenes.append(Scene(subject=subject, colour=colour, sky=sky, ground=grounds[place % 3]))
+        light, backdrop = LIGHTS[sky][place // 2 % len(LIGHTS[sky])], BACKDROPS[place // 3 % len(BACKDROPS)]
+        ground = grounds[place % 3]
+        scenes.append(
+            Scene(subject=subject, colour=colour, sky=sky, ground=ground, light=light, backdrop=backdrop)
+        )
     return scenes
 
 
