@@ -24,7 +24,7 @@ from runner.studio.lora import LoraPlan, StylePairs, save_lora, train_lora
 from runner.studio.networks import build_autoencoder, build_networks, build_pipeline, load_autoencoder, load_networks
 from runner.studio.scenery import MOON
 from runner.studio.scenes import BACKDROPS, COLOURS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene, draw, random_scene
-from runner.studio.sheet import sheet_prompts, sheet_scenes
+from runner.studio.sheet import arrange, lines_within, sheet_prompts, sheet_scenes
 from runner.studio.styles import JOINT, LAID, MORTAR, STYLES, TILE
 from runner.studio.tokenizer import PROMPT_LENGTH, PromptEncoder, build_tokenizer, load_tokenizer
 from runner.studio.training import Share, Trainer, TrainingPlan, TrainingState
@@ -249,10 +249,12 @@ def test_a_packed_model_has_what_the_logs_say_and_inside_it_the_facts_of_the_mod
 def test_the_model_that_ships_is_whole_and_under_12_megabytes() -> None:
     files = [path for path in MODEL.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 12_000_000
-    assert {path.stem for path in (MODEL / "loras").iterdir()} == {"ink", "neon"}
+    assert {path.stem for path in (MODEL / "loras").iterdir()} == {"ink", "mosaic", "neon"}
     assert json.loads((MODEL / "training.json").read_text())["native_size"] == 256
     card = (MODEL / "README.md").read_text()
-    assert all(word in card for word in ("house", "mushroom", "purple", "sunset", "ink", "neon", "256 x 256"))
+    assert all(
+        word in card for word in ("house", "robot", "purple", "sunset", "forest", "ink", "mosaic", "neon", "256 x 256")
+    )
 
 
 def test_the_card_shows_every_sheet_that_the_studio_draws_for_it() -> None:
@@ -264,6 +266,18 @@ def test_the_contact_sheet_goes_round_the_vocabulary() -> None:
     prompts = sheet_prompts(24)
     assert len(set(prompts)) == 24
     assert prompts[0] == "a red house, on grass, blue sky"
+
+
+def test_a_long_label_of_a_sheet_is_broken_so_that_it_stays_above_its_own_picture() -> None:
+    label = "a blue tree, on the grass, at night, under the moon, with mountains"
+    assert lines_within(label, 250).splitlines() == [
+        "a blue tree, on the grass, at night, under the moon,",
+        "with mountains",
+    ]
+    pictures = [Image.new("RGB", (256, 8), "white") for _ in range(2)]
+    sheet = arrange(pictures, [label, ""])
+    assert sheet.size == (512, 2 * 14 + 2 + 8)
+    assert sheet.crop((256, 0, 512, sheet.height)).getextrema() == ((255, 255),) * 3
 
 
 def test_a_contact_sheet_of_some_subjects_shows_no_others_held_out_combinations_included() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from runner.studio.networks import NATIVE_SIZE, load_vae
-from runner.studio.sheet import arrange, make_sheet, paint, painter, sheet_prompts
+from runner.studio.sheet import arrange, make_sheet, paint, painter, pictures, sheet_prompts
 
 NATIVE = (NATIVE_SIZE, NATIVE_SIZE)
 
@@ -37,10 +37,12 @@ def prompts_sheet(model: Path) -> Image.Image:
 
 def sizes_sheet(model: Path) -> Image.Image:
     """Draw six prompts at 512 x 512 and, below, at 384 x 256."""
+    prompts = sheet_prompts(6)
     rows = []
-    for size in ((512, 512), (384, 256)):
-        sheet = make_sheet(model, sheet_prompts(6), size=size)
-        rows.append(sheet.resize((6 * NATIVE_SIZE, sheet.height * 6 * NATIVE_SIZE // sheet.width)))
+    for width, height in ((512, 512), (384, 256)):
+        shown = (NATIVE_SIZE, height * NATIVE_SIZE // width)
+        images = [image.resize(shown) for image in pictures(model, prompts, size=(width, height))]
+        rows.append(arrange(images, prompts))
     return _stacked(rows)
 
 

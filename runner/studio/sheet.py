@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from runner.studio.captions import full_caption
 from runner.studio.networks import build_pipeline
 from runner.studio.scenes import BACKDROPS, COLOURS, GROUNDS, HELD_OUT, LIGHTS, SKIES, SUBJECTS, Scene
 
-LABEL_HEIGHT = 16
+LINE_HEIGHT = 14
+"""Of a line of a label, in pixels."""
 
 
 def sheet_scenes(count: int, subjects: Sequence[str] = SUBJECTS, *, seed: int = 2024) -> list[Scene]:
@@ -33,9 +34,7 @@ def sheet_scenes(count: int, subjects: Sequence[str] = SUBJECTS, *, seed: int = 
             subject, colour, sky = held_out[(place // 4) % len(held_out)]
         light, backdrop = LIGHTS[sky][place // 2 % len(LIGHTS[sky])], BACKDROPS[place // 3 % len(BACKDROPS)]
         ground = grounds[place % 3]
-        scenes.append(
-            Scene(subject=subject, colour=colour, sky=sky, ground=ground, light=light, backdrop=backdrop)
-        )
+        scenes.append(Scene(subject=subject, colour=colour, sky=sky, ground=ground, light=light, backdrop=backdrop))
     return scenes
 
 
@@ -77,16 +76,31 @@ def paint(pipeline: Any, prompt: str, *, size: tuple[int, int], seed: int, guida
 
 
 def arrange(images: Sequence[Image.Image], labels: Sequence[str], *, columns: int = 6) -> Image.Image:
-    """Return pictures of one size in rows, each under its label."""
-    width, height = images[0].width, images[0].height + LABEL_HEIGHT
+    """Return pictures of one size in rows, each under its label, which takes as many lines as the longest needs."""
+    width = images[0].width
+    labels = [lines_within(label, width - 6) for label in labels]
+    label_height = 2 + LINE_HEIGHT * max(label.count("\n") + 1 for label in labels)
+    height = images[0].height + label_height
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (width * min(columns, len(images)), height * rows), "white")
     brush = ImageDraw.Draw(sheet)
     for place, (image, label) in enumerate(zip(images, labels, strict=True)):
         x, y = place % columns * width, place // columns * height
-        brush.text((x + 3, y + 2), label, fill="black")
-        sheet.paste(image, (x, y + LABEL_HEIGHT))
+        brush.text((x + 3, y + 2), label, fill="black", spacing=LINE_HEIGHT - 10)
+        sheet.paste(image, (x, y + label_height))
     return sheet
+
+
+def lines_within(label: str, width: float) -> str:
+    """Return a label broken at its spaces into lines of at most this width in pixels, as Pillow's own font sets them."""
+    font = ImageFont.load_default()
+    lines: list[str] = []
+    for word in label.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def sheet_prompts(count: int, subjects: Sequence[str] = SUBJECTS) -> list[str]:
