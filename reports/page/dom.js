@@ -32,6 +32,16 @@ function icon(state) {
   return draw('svg', { class: 'icon', 'aria-hidden': 'true' }, draw('use', { href: `#icon-${state}` }));
 }
 
+/** Does something when a key is pressed anywhere but in a field that takes letters, a menu or a dialog. */
+function onKey(key, deed) {
+  addEventListener('keydown', (event) => {
+    if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest('input:not([type=range], [type=radio]), textarea, select, [popover], dialog')) return;
+    event.preventDefault();
+    deed();
+  });
+}
+
 /** The page's own element with this id. */
 function part(id) {
   return document.getElementById(id);

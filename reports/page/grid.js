@@ -6,10 +6,7 @@
  * @param {object} does
  * @param {(row: number, column: number, frame?: number) => void} does.open called when a cell is clicked or entered
  * @param {(frame: Frame) => void} does.pin called for the cell in which the reader presses P
- * @param {() => void} does.compare called when the reader presses C
  * @param {(key: string, tile: number) => void} does.judge called when the reader presses 0 to 5 or X
- * @param {() => void} does.versus called when the reader presses V
- * @param {() => void} does.play called when the reader presses A
  * @param {object} ratings what people think of cells
  */
 function createGrid(book, does, ratings) {
@@ -117,7 +114,6 @@ function createGrid(book, does, ratings) {
     if (target === 'open') does.open(active.row, active.column);
     else if (target === 'pin') pinActive();
     else if (target === 'judge') judgeActive(event.key);
-    else if (typeof target === 'string') does[target]();
     else go(target.row, target.column);
   });
 

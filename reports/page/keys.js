@@ -4,24 +4,27 @@
 const OF_BASELINE = true;
 
 const KEYS = [
+  ['On the page', [
+    ['C', 'compare what is pinned'],
+    ['V', 'hold every cell against its baseline', OF_BASELINE],
+    ['A', 'play through a held axis, or stop'],
+    ['S', 'save the view: a picture, its files, its table'],
+    ['?', 'these keys'],
+  ]],
   ['On the grid', [
     ['← → ↑ ↓', 'to the next cell; with Shift to the next group'],
     ['Home End', 'to the first or last column; with Ctrl of all cells'],
     ['Page Up, Page Down', 'five rows up or down'],
     ['Enter', 'open the picture'],
     ['P', 'pin the cell, or unpin it'],
-    ['C', 'compare what is pinned'],
-    ['V', 'hold every cell against its baseline', OF_BASELINE],
-    ['A', 'play through a held axis, or stop'],
     ['1 to 5, 0', 'give stars, take them back'],
     ['X', 'reject the cell, or take that back'],
-    ['S', 'save the view: a picture, its files, its table'],
   ]],
   ['In the viewer', [
     ['← → ↑ ↓', 'to the next cell; with Shift to the next group'],
     [', .', 'the pictures of the cell'],
     ['B', 'while held: the picture pinned last, else the baseline'],
-    ['P C V 0–5 X', 'as on the grid'],
+    ['P C V 0–5 X', 'as outside of it'],
   ]],
   ['Comparing', [
     ['S W F D', 'side by side, slider, flicker, difference'],

@@ -18,9 +18,6 @@ function start() {
   const grid = createGrid(book, {
     open: (row, column, frame) => viewer.open(row, column, frame),
     pin: (frame) => change((view) => togglePin(book, view, frame), 'push'),
-    compare,
-    versus: () => book.baseline.size && change((view) => ({ ...view, versus: !view.versus }), 'push'),
-    play: () => cycle.toggle(),
     judge: (key, tile) => ratings.mark(book.digest(tile), judgingKey(key, ratings.own(book.digest(tile)))),
   }, ratings);
   const viewer = createViewer(book, {
@@ -72,6 +69,9 @@ function start() {
   const updateFold = createFold(book);
   const updatePlots = createPlots(book, scroller, change);
   wireKeys(book);
+  onKey('c', compare);
+  onKey('a', cycle.toggle);
+  if (book.baseline.size) onKey('v', () => change((view) => ({ ...view, versus: !view.versus }), 'push'));
   wireSaving(book, ratings, () => scene);
 
   /** Has what is pinned compared; the viewer makes room for it. */

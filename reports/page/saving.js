@@ -26,13 +26,7 @@ function wireSaving(book, ratings, scene) {
     dialog.showModal();
   };
   button.addEventListener('click', open);
-  addEventListener('keydown', (event) => {
-    const elsewhere = event.target.closest('input:not([type=range]), textarea, select');
-    if (event.key !== SAVING_KEY || event.ctrlKey || event.metaKey || event.altKey || elsewhere) return;
-    if (document.querySelector('dialog[open]')) return;
-    event.preventDefault();
-    open();
-  });
+  onKey(SAVING_KEY, open);
 }
 
 function fillSaving(dialog, book, ratings, scene, work) {

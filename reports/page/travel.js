@@ -5,9 +5,6 @@ const DEEDS = {
   Enter: 'open',
   ' ': 'open',
   p: 'pin',
-  c: 'compare',
-  v: 'versus',
-  a: 'play',
   x: 'judge',
   ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((stars) => [stars, 'judge'])),
 };

@@ -74,7 +74,7 @@ def test_a_question_mark_shows_every_key_and_escape_closes_that_alone(four: Path
     page = visit(four, ALONG.format("side"))
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
-    assert words(page, "#keys h3") == ["On the grid", "In the viewer", "Comparing", "Comparing blind"]
+    assert words(page, "#keys h3") == ["On the page", "On the grid", "In the viewer", "Comparing", "Comparing blind"]
     assert "V" not in words(page, "#keys section >> nth=0 >> kbd")  # this run has no baseline
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_be_hidden()
@@ -267,6 +267,40 @@ def test_playing_stops_where_a_picture_is_opened(four: Path, visit: Visit) -> No
     page.locator(CELLS).first.click()
     expect(page.locator("[data-cycle]")).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#viewer")).to_be_visible()
+
+
+# --- keys of the whole page ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def based(report: Callable[[], Path], pictures: Mapping[str, Picture]) -> Path:
+    axes = [axis("scheduler", "AB"), axis("seed", [1, 2])]
+    layout = Layout(x="scheduler", baseline={"scheduler": "A"})
+    return write(book(axes, list(tiles(axes, list(pictures.values()))), layout=layout), report())
+
+
+def test_keys_that_need_no_cell_are_heard_where_nothing_has_the_focus(based: Path, visit: Visit) -> None:
+    page = visit(based)
+    assert page.evaluate("document.activeElement === document.body")
+    page.keyboard.press("v")
+    expect(page.locator(".versus")).to_have_count(2)
+    page.keyboard.press("a")
+    expect(page.locator("[data-cycle]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("a")
+    page.keyboard.press("c")
+    expect(page.locator("#compare")).to_be_visible()
+
+
+def test_keys_of_the_page_are_letters_where_something_is_written_or_chosen(based: Path, visit: Visit) -> None:
+    page = visit(based)
+    page.locator("#figures-only").press_sequentially("va")
+    expect(page.locator("#figures-only")).to_have_value("va")
+    page.locator("#role-x").press("v")
+    page.locator(".values-button").first.click()
+    page.locator("#values .value").first.press("v")
+    page.keyboard.press("a")
+    expect(page.locator(".versus")).to_have_count(0)
+    expect(page.locator("[data-cycle]")).to_have_attribute("aria-pressed", "false")
 
 
 # --- what a card says first --------------------------------------------------------------------------------------

@@ -115,6 +115,26 @@ def test_on_a_laptop_the_tools_share_a_line_with_the_axes_and_all_else_is_below(
     assert LAPTOP["width"] - tools["right"] == axes["left"] == numbers["left"]
 
 
+@pytest.mark.parametrize("width", [360, 390])
+def test_on_a_phone_the_slider_of_a_held_axis_and_its_button_to_play_it_fit_the_window(
+    width: int, run: Path, report: Callable[[], Path], visit: Visit
+) -> None:
+    axes = [
+        axis("scheduler", "ABC"),
+        axis("guidance_scale", range(60)),
+        axis("seed", [4127154647 + n for n in range(40)]),
+    ]
+    layout = Layout(x="scheduler", y="guidance_scale")
+    page = visit(
+        write(book(axes, tiles(axes, [painted(run, 40, (64, 64))]), layout=layout), report()),
+        viewport={"width": width, "height": 844},
+    )
+    (slider,), (play,) = boxes(page, ".slider"), boxes(page, "[data-cycle]")
+    assert slider["left"] >= 0
+    assert play["right"] <= width
+    assert boxes(page, ".slider input")[0]["width"] >= 40
+
+
 def test_on_a_wide_window_all_controls_share_a_line(repeated: Path, visit: Visit) -> None:
     page = visit(repeated, viewport={"width": 2560, "height": 1440})
     found = [boxes(page, f"#{name}")[0] for name in ("arrange", "figures", "held", "tools")]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from books import axis, book, tile, tiles
+from books import axis, book, painted, tile, tiles
 from browser.looking import CELLS, COLUMNS, Visit, address, coordinates, words
 from playwright.sync_api import expect
 
@@ -69,6 +69,18 @@ def test_the_viewer_shows_the_original_and_the_exact_request_and_answer(
     assert words(page, "#panel mark") == ['  "prompt": "picture 1",\n', '  "seed": 1\n']
     assert words(page, "#panel .facts dd")[:3] == ["77", "1.23 s", "3"]
     assert words(page, "#panel .verdict") == ["made reused from atlas"]
+
+
+@pytest.mark.parametrize(("height", "shown"), [(768, 768 - 2 * 28), (2160, 4 * 256)])
+def test_a_small_picture_is_shown_as_large_as_the_window_allows_up_to_four_times_its_size(
+    height: int, shown: int, run: Path, report: Callable[[], Path], visit: Visit
+) -> None:
+    page = visit(
+        write(book([axis("seed", [1])], [tile(1, {"seed": "1"}, (painted(run, 50, (256, 256)),))]), report()),
+        viewport={"width": 3840, "height": height},
+    )
+    page.locator(CELLS).first.click()
+    assert page.locator("#stage img").evaluate("image => Math.min(image.clientWidth, image.clientHeight)") == shown
 
 
 def test_copy_takes_the_exact_request(four: Path, visit: Visit) -> None:
