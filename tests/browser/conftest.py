@@ -6,9 +6,11 @@ Playwright keeps an event loop running, so it must end before other modules run 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from books import axis, book, painted, tiles
+from books import axis, book, painted, tile, tiles
+from browser.judging import PLAN
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from runner.nouns import Layout, Picture
@@ -80,3 +82,16 @@ def four(report: Callable[[], Path], pictures: Mapping[str, Picture]) -> Path:
     axes = [axis("scheduler", "ABC"), axis("guidance", [2, 5]), axis("seed", [1, 2]), axis("ink", [0, 1])]
     layout = Layout(x="scheduler", y="guidance", rows="seed")
     return write(book(axes, list(tiles(axes, list(pictures.values())[:8])), layout=layout), report())
+
+
+@pytest.fixture
+def judged(report: Callable[[], Path], pictures: Mapping[str, Picture]) -> Callable[..., Path]:
+    """A page of six cells with different pictures."""
+
+    def made(**said: Any) -> Path:
+        axes = [axis("scheduler", "ABC"), axis("seed", [1, 2])]
+        shown = list(tiles(axes, [picture for name, picture in pictures.items() if name.startswith("shade")]))
+        shown = [tile(number + 1, each.coordinates, each.pictures) for number, each in enumerate(shown)]
+        return write(book(axes, shown, layout=Layout(x="scheduler", y="seed"), plan=PLAN, **said), report())
+
+    return made
