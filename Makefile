@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable
+# pip would compile all that torch ships, which takes longer than the demo's pictures. What is imported is compiled when
+# it first is, and kept: so Python must be free to write it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test quick lint format chromium clean
 
@@ -28,11 +32,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[local]"
+	$(PIP) ".[local]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[local,parquet,cluster,metrics,store,dev]"
+	$(PIP) ".[local,parquet,cluster,metrics,store,dev]"
 	@touch $@ $(VENV)/.local
 
 # The browser tests open pages in Chromium; where it is missing and apt is there, it is installed.
