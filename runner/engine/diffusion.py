@@ -9,7 +9,8 @@ seeded with the generation's seed: equal generations give equal bytes on one mac
 number of threads changes some pixels by 1 of 255, and so does a batch (`runner.engine.batches`), which nobody gets unasked.
 
 Memory. The two models used last stay loaded, each with one VAE besides its own and with the LoRAs of its last picture.
-A model whose files changed is loaded again.
+Where these are added into the weights (`runner.engine.merging`), the weights of the layers that they change are there
+twice. A model whose files changed is loaded again.
 """
 
 import importlib

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.engine.folders import ModelFolder, pick
+from runner.engine.merging import Merged, merges
 from runner.errors import EngineError
 
 
@@ -17,6 +18,8 @@ class Wardrobe:
     def __init__(self, folder: ModelFolder) -> None:
         self._folder = folder
         self._worn: tuple[str, ...] = ()
+        self._set: tuple[tuple[str, float], ...] = ()
+        self._merged: Merged | None = None
 
     def find(self, loras: tuple[tuple[str, float], ...]) -> list[Path]:
         """Return the files of these LoRAs. Raises EngineError when the model has none of that name."""
@@ -29,16 +32,37 @@ class Wardrobe:
         Raises:
             EngineError: one does not fit; it may be loaded by half, and the model is of no use any more.
         """
-        names = tuple(name for name, _ in loras)
-        if names != self._worn:
-            if self._worn:
-                pipeline.unload_lora_weights()
-            self._worn = ()
-            for index, file in enumerate(files):
-                self._load(pipeline, file, _adapter(index))
-            self._worn = names
-        if loras:
-            pipeline.set_adapters([_adapter(index) for index in range(len(loras))], [weight for _, weight in loras])
+        if loras != self._set:
+            self._undo()
+            self._change(pipeline, files, tuple(name for name, _ in loras))
+            self._set_strengths(pipeline, [strength for _, strength in loras])
+            self._set = loras
+
+    def _undo(self) -> None:
+        if self._merged is not None:
+            self._merged.undo()
+        self._merged = None
+
+    def _change(self, pipeline: Any, files: list[Path], names: tuple[str, ...]) -> None:
+        if names == self._worn:
+            return
+        if self._worn:
+            pipeline.unload_lora_weights()
+        self._worn = ()
+        for index, file in enumerate(files):
+            self._load(pipeline, file, _adapter(index))
+        self._worn = names
+
+    def _set_strengths(self, pipeline: Any, strengths: list[float]) -> None:
+        """Let the LoRAs act that have a strength; one of strength 0 changes nothing, and nothing is computed for it."""
+        acting = {_adapter(index): strength for index, strength in enumerate(strengths) if strength}
+        if acting:
+            pipeline.enable_lora()
+            pipeline.set_adapters(list(acting), list(acting.values()))
+            if merges(pipeline):
+                self._merged = Merged(pipeline)
+        elif strengths:
+            pipeline.disable_lora()
 
     def _load(self, pipeline: Any, file: Path, adapter: str) -> None:
         unfit = (
