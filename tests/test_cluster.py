@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from commands import sweep
+from PIL import Image
 
 from runner.cluster.fleet import Fleet, fleet
 from runner.errors import InputError, RunFolderError
@@ -85,6 +90,16 @@ def test_a_fleet_has_replicas_and_no_fewer_at_most_than_at_least(least: int, mos
     with pytest.raises(InputError) as caught:
         Fleet(least=least, most=most)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("engine", "batch"), [("diffusion", 0), ("sketch", 4)])
+def test_a_batch_is_of_diffusion_and_of_one_picture_at_least(engine: str, batch: int) -> None:
+    with pytest.raises(InputError) as caught:
+        Fleet(engine=engine, batch=batch)
+    assert str(caught.value) == (
+        f"cluster: batch is {batch} for {engine}; it is 1 at least, and only diffusion makes several pictures in one go: "
+        "correct it, or leave it out"
+    )
 
 
 def test_the_config_that_ships_names_settings_that_there_are() -> None:
@@ -185,6 +200,22 @@ def replicas(deployment: str = "engine") -> dict[int, int]:
         except OSError:  # it has ended meanwhile
             continue
     return found
+
+
+def answer(client: httpx.Client, url: str, body: Mapping[str, object]) -> dict[str, Any]:
+    """Return the answer to a request once its picture is made."""
+    told = client.post(f"{url}/text2img", json=body).json()
+    until = time.monotonic() + PATIENCE
+    while told["status"] == "processing":
+        assert time.monotonic() < until, told
+        time.sleep(0.2)
+        told = client.post(f"{url}/fetch/{told['id']}", json={}).json()
+    assert told["status"] == "success", told
+    return dict(told)
+
+
+def pixels(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(picture)).convert("RGB"), dtype=np.int16)
 
 
 def kill(process: int) -> None:
@@ -322,3 +353,22 @@ def test_a_front_that_is_killed_leaves_what_was_made_to_the_next(tmp_path: Path)
         assert front not in replicas("front")
         assert (told.status_code, told.json().get("id"), told.json()["status"]) == (200, made["id"], "success")
         assert httpx.get(made["output"][0], timeout=60).content == picture != b""
+
+
+@pytest.mark.slow
+def test_a_replica_makes_what_waits_and_agrees_in_one_go(tmp_path: Path) -> None:
+    body = {"model_id": "studio-tiny", "prompt": "a red house, on the grass, blue sky", "width": 256, "height": 256}
+    body |= {"num_inference_steps": 21, "tomesd": "no", "safety_checker": "no", "enhance_prompt": "no"}
+    seeds = range(1, 7)
+    with (
+        serving(tmp_path, "--cluster", "local", "--batch", "4") as url,
+        httpx.Client(timeout=PATIENCE) as client,
+        ThreadPoolExecutor(len(seeds)) as threads,
+    ):
+        answers = list(threads.map(lambda seed: answer(client, url, body | {"seed": seed}), seeds))
+        drawn = [pixels(client.get(each["output"][0]).content) for each in answers]
+        again = pixels(client.get(answer(client, url, body | {"seed": seeds[-1]})["output"][0]).content)
+    together = sorted(each["meta"].get("batch", 1) for each in answers)
+    assert together[-4:] == [4, 4, 4, 4]
+    assert len({picture.tobytes() for picture in drawn}) == len(seeds)
+    assert np.abs(drawn[-1] - again).max() <= 1

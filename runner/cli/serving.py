@@ -124,7 +124,6 @@ def serve(
     if cluster:
         idle = {
             "--workers": workers > 1,
-            "--batch": batch > 1,
             "--faults": faults,
             "--models-from": models_from,
             "--allow-hub": allow_hub,
@@ -139,6 +138,7 @@ def serve(
             "least": least,
             "most": most,
             "gpus": gpus,
+            "batch": batch,
             "key_variable": KEY_VARIABLE if key else "",
             "store": _absolute(store),
             "allow_private": allow_private,

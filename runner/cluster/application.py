@@ -84,6 +84,7 @@ class Front:
             Settings(
                 key=_key(wanted.key_variable),
                 queue_limit=wanted.queue_limit,
+                batch=wanted.batch,
                 fetch_image=outside.fetch,
                 post_hook=outside.post,
                 store=writable(wanted.store),

@@ -73,8 +73,9 @@ class RemoteEngine:
         return drawn
 
     def generate_batch(self, generations: Sequence[Generation]) -> list[Drawn]:
-        """Return one picture after the other, each of the replica that is free; raises as `generate` does."""
-        return [self.generate(generation) for generation in generations]
+        """Return pictures that a replica makes in one go, of one model; raises as `generate` does."""
+        drawn: list[Drawn] = self._ask("generate_batch", generations[0].model_id, generations)
+        return drawn
 
     def load(self, model_id: str) -> None:
         """Have a replica bring a model into memory; raises as `generate` does."""
@@ -122,6 +123,14 @@ def replica_class(recipe: Recipe, models: int) -> type:
             try:
                 engine = await self.loaded(serve.get_multiplexed_model_id())
                 return await asyncio.to_thread(engine.generate, generation)
+            except EngineError as error:
+                return Trouble(str(error))
+
+        async def generate_batch(self, generations: Sequence[Generation]) -> list[Drawn] | Trouble:
+            """Make pictures in one go with the model of this call."""
+            try:
+                engine = await self.loaded(serve.get_multiplexed_model_id())
+                return await asyncio.to_thread(engine.generate_batch, generations)
             except EngineError as error:
                 return Trouble(str(error))
 

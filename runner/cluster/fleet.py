@@ -24,6 +24,7 @@ class Fleet:
         least, most: replicas; between them their number follows the queue's length.
         cpus, gpus: of each replica; half a GPU has two replicas share one.
         models: that a replica keeps in memory.
+        batch: pictures that a replica may make in one go.
         queue_limit: requests that may wait.
         key_variable: environment variable of the front that holds the key which requests must carry; empty lets everyone in.
         store: folder or address, reached from the front, that keeps what was made beyond the front; empty keeps nothing.
@@ -41,6 +42,7 @@ class Fleet:
     cpus: float = 1.0
     gpus: float = 0.0
     models: int = 1
+    batch: int = 1
     queue_limit: int = 256
     key_variable: str = ""
     store: str = ""
@@ -56,6 +58,11 @@ class Fleet:
             raise InputError(
                 f"cluster: dtype, channels_last and attention_slicing tune diffusion, and {self.engine} is not tuned; leave "
                 "them out"
+            )
+        if self.batch < 1 or (self.engine != "diffusion" and self.batch > 1):
+            raise InputError(
+                f"cluster: batch is {self.batch} for {self.engine}; it is 1 at least, and only diffusion makes several "
+                "pictures in one go: correct it, or leave it out"
             )
         if self.models < 1:
             raise InputError(f"cluster: models is {self.models}; a replica keeps one model in memory at least")
