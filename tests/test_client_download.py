@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import socket
 from typing import Any
 
 import httpx
@@ -51,6 +52,28 @@ def test_a_link_to_another_host_is_followed_over_the_network_without_the_key() -
     assert target.asked == []
     assert [(method, body) for method, _, body in images.asked] == [("GET", b"")]
     assert KEY not in str(images.headers)
+
+
+def test_a_host_that_cannot_be_reached_is_away_and_one_that_says_no_is_not() -> None:
+    def came_to_nothing(link: str, http: httpx.AsyncClient) -> DownloadError:
+        async def session() -> None:
+            async with http:
+                await Client(http, load=load, key=KEY, clock=Time().clock()).download(
+                    Ready(remote_id="12", outputs=(link,))
+                )
+
+        with pytest.raises(DownloadError) as caught:
+            asyncio.run(session())
+        return caught.value
+
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    nobody = came_to_nothing(f"http://127.0.0.1:{port}/a.png", httpx.AsyncClient())
+    assert (str(nobody).startswith(f"http://127.0.0.1:{port}/a.png: ConnectError: "), nobody.away) == (True, True)
+    for status, away in ((404, False), (410, False), (429, True), (503, True)):
+        said = Script(*[Response("no", status_code=status)] * 1000)
+        told = came_to_nothing("http://target/a.png", httpx.AsyncClient(transport=httpx.ASGITransport(said.app())))
+        assert (str(told)[:28], told.away) == (f"http://target/a.png: HTTP {status}"[:28], away)
 
 
 def test_base64_text_becomes_files() -> None:

@@ -1,6 +1,7 @@
 """What an earlier start left open is closed, and what ended without its pictures is asked for once more."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -310,6 +311,33 @@ def test_a_picture_that_does_not_arrive_again_leaves_its_cell_as_it_was(tmp_path
     failed(server, tmp_path, 1)
     assert fetched_again(server, tmp_path) == ({}, [State.FAILED], [1], Spent(requests=1, images=1))
     assert fetched_again(server, tmp_path) == ({}, [State.FAILED], [1], Spent(requests=1, images=1))
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_picture_whose_host_is_down_is_not_bought_meanwhile(tmp_path: Path, status: int) -> None:
+    class Down(Lossy):
+        async def image(self, asked: HttpRequest) -> Response:
+            return await super().image(asked) if self.mended else Response("no", status_code=status)
+
+    server = Down([success])
+    failed(server, tmp_path, 1)
+    kept, states, *_ = fetched_again(server, tmp_path)
+    (said,) = kept.values()
+    assert re.fullmatch(rf"http://\S+: HTTP {status} [\w ]+; the next retry asks for it again", said)
+    assert (list(kept), states) == ([cell(1).digest], [State.FAILED])
+
+    server.mended = True
+    assert fetched_again(server, tmp_path) == ({}, [State.MADE], [2], Spent(requests=1, images=1))
+
+
+def test_a_picture_that_is_gone_is_for_the_retry_to_buy(tmp_path: Path) -> None:
+    class Gone(Lossy):
+        async def image(self, asked: HttpRequest) -> Response:  # noqa: ARG002 - the route's own signature
+            return Response("no", status_code=410)
+
+    server = Gone([success])
+    failed(server, tmp_path, 1)
+    assert fetched_again(server, tmp_path)[:2] == ({}, [State.FAILED])
 
 
 def test_what_the_target_keeps_back_now_is_named_and_stays_as_it_was(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ async def image(talk: Talk, output: str, *, encoded: bool) -> bytes:
         except DownloadError as error:
             left = give_up - talk.clock.elapsed()
             if not error.passing or left <= 0:
-                raise DownloadError(talk.without_key(str(error))) from None
+                raise DownloadError(talk.without_key(str(error)), away=error.away) from None
         await talk.clock.sleep(min(left, talk.pause(tries)))
         tries += 1
 

@@ -18,15 +18,22 @@ REDIRECTS = 5
 ENCODINGS = "gzip, deflate"
 """Content encodings that are asked for and read, one at a time: gzip in gzip is how some kilobytes fill a memory."""
 
-_NOT_YET = {403, 404, 408, 425, 429}  # object stores answer 403 for what is not there yet, too
+_NOT_YET = {403, 404, 425}  # object stores answer 403 for what is not there yet, too
+_BUSY = {408, 429}
 
 
 class DownloadError(SweepError):
-    """An image that the server promised does not come from its link; `passing` when it may come later."""
+    """An image that the server promised does not come from its link.
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
+    Attributes:
+        passing: whether it may come a little later.
+        away: whether nobody said that it is not there: what keeps it cannot be reached, or is in trouble itself.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False, away: bool = False) -> None:
         super().__init__(message)
-        self.passing = passing
+        self.passing = passing or away
+        self.away = away
 
 
 async def read_link(http: httpx.AsyncClient, link: str, *, largest: int, within: float) -> bytes:
@@ -52,9 +59,9 @@ async def read_link(http: httpx.AsyncClient, link: str, *, largest: int, within:
                         return await _content(response, largest)
                     url = _web_address(str(response.next_request.url))
     except TimeoutError as error:
-        raise DownloadError(f"{_shown(url)}: not read within {within:g} s", passing=True) from error
+        raise DownloadError(f"{_shown(url)}: not read within {within:g} s", away=True) from error
     except httpx.RequestError as error:
-        raise DownloadError(f"{_shown(url)}: {described(error)}", passing=True) from error
+        raise DownloadError(f"{_shown(url)}: {described(error)}", away=True) from error
     except UNREADABLE as error:
         raise DownloadError(f"{_shown(url)}: it leads to an address that is none: {described(error)}") from error
     raise DownloadError(f"{_shown(url)}: more than {REDIRECTS} redirects")
@@ -66,9 +73,10 @@ async def _content(response: httpx.Response, largest: int) -> bytes:
         if data:
             return data
         raise DownloadError(f"{_shown(response.url)}: an empty answer", passing=True)
-    passing = response.status_code in _NOT_YET or response.is_server_error
     raise DownloadError(
-        f"{_shown(response.url)}: HTTP {response.status_code} {response.reason_phrase}", passing=passing
+        f"{_shown(response.url)}: HTTP {response.status_code} {response.reason_phrase}",
+        passing=response.status_code in _NOT_YET,
+        away=response.is_server_error or response.status_code in _BUSY,
     )
 
 

@@ -73,7 +73,7 @@ async def _bring(ready: Ready, bench: Bench, shelver: Shelver) -> Outcome:
             images = await bench.client.download(ready)
             pictures = await asyncio.gather(*map(shelver.put, images))
         except DownloadError as error:
-            return Failed(message=str(error))
+            return Failed(message=str(error), away=error.away)
         except ImageError as error:
             problem = str(error)
         else:

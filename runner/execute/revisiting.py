@@ -14,7 +14,7 @@ from runner.execute.settling import FIRST_LOOK, each
 from runner.execute.stop import Stop
 from runner.execute.writers import Writers, writers
 from runner.ledger import OpenAttempt
-from runner.nouns import Cell, Made, Outcome, Queued, Ready, Reply, Unknown
+from runner.nouns import Cell, Failed, Made, Outcome, Queued, Ready, Reply, Unknown
 
 RETRIED = "the next retry asks for it again"
 """Of a cell that has failed: running again alone does not ask for it."""
@@ -49,7 +49,8 @@ async def fetch_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop)
         stop: ends it at once; nothing is lost by that.
 
     Returns:
-        Why the target keeps pictures back now, by the cell's digest: it may give them out another time.
+        Why pictures do not come now, by the cell's digest, where they may another time: the target keeps them back, or what
+        keeps them cannot be reached.
     """
     kept: dict[str, str] = {}
 
@@ -61,8 +62,12 @@ async def fetch_again(attempts: Sequence[OpenAttempt], bench: Bench, stop: Stop)
             return
         if isinstance(reply, Queued):
             kept[attempt.cell] = f"accepted as {reply.remote_id}, and still being made; {RETRIED}"
-        elif isinstance(reply, Ready) and isinstance(made := await bring(reply, bench, both.shelver), Made):
-            await _conclude(await _begun(attempt, both), attempt, made, bench, both)
+        elif isinstance(reply, Ready):
+            match await bring(reply, bench, both.shelver):
+                case Made() as made:
+                    await _conclude(await _begun(attempt, both), attempt, made, bench, both)
+                case Failed(away=True) as failed:
+                    kept[attempt.cell] = f"{failed.message}; {RETRIED}"
 
     async with writers(bench) as both:
         await each(attempts, fetch, stop)

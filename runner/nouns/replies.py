@@ -85,9 +85,13 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It did not work: attempts used up, or what came back is not an image."""
+    """It did not work: attempts used up, or what came back is not an image.
+
+    `away`: what keeps the images could not be reached; another time it may.
+    """
 
     message: str
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
