@@ -35,6 +35,7 @@ A test reads this drawing and holds the code to it.
     3  metrics     pictures as numbers: looks, and distances to a baseline              [extra: metrics]
     3  likeness    whether two image files show the same picture
     3  studio      drawings become studio-tiny: captions, training, packing               [extra: local]
+    3  recall      what a run's own table says of its pictures
     3  table       a ledger becomes one tidy DataFrame, and summaries of it (the only pandas import)
     2  plan        an Experiment becomes a Plan
     2  wire        the HTTP contract: request to body, answer to reply; both sides use it

@@ -21,6 +21,7 @@ from runner.ledger.salvage import Row, remains, write
 from runner.lock import locked, this_process
 from runner.pace import Clock
 from runner.provenance import stamp
+from runner.recall import recalled
 from runner.vault import image_path
 
 
@@ -40,7 +41,7 @@ class Rescue:
 
 
 def rescue(run: str | Path, clock: Clock | None = None) -> Rescue:
-    """Give a run a ledger of what can still be read of its own, its pictures looked at.
+    """Give a run a ledger of what can still be read of its own, its pictures looked at; of nothing, what its table knows.
 
     Raises:
         RunFolderError: a process writes to the run, another version wrote it, or neither ledger nor plan can be read.
@@ -57,6 +58,8 @@ def rescue(run: str | Path, clock: Clock | None = None) -> Rescue:
         requests = _requests(folder)
         with TemporaryDirectory(dir=folder.path, prefix=".rescue-") as aside:
             found = remains(folder.ledger_path, Path(aside), requests)
+            if not (found.whole or found.numbers):
+                found = recalled(folder.path)
             mended, toll = mend(found, requests, lambda row: _is_there(folder.path, row), now=now)
             if found.whole and not toll.gone:
                 return Rescue(toll=toll, old=None, needed=False)

@@ -114,6 +114,22 @@ class Vault:
         changed.update(share_whole(earlier.run / place, self.run / place))
         return True
 
+    def known(self, name: str) -> Picture | None:
+        """Return the picture whose file has that name, looked at as `put` does; None where none is there, whole.
+
+        Args:
+            name: as in `image_path`, DIGEST.FORMAT.
+        """
+        sha256, _, kind = name.partition(".")
+        if not DIGEST.fullmatch(sha256) or kind.upper() not in FORMATS:
+            return None
+        try:
+            data = (self.run / image_path(sha256, kind)).read_bytes()
+            picture = self._checked(data, {})
+        except OSError:
+            return None
+        return picture if isinstance(picture, Picture) and (picture.sha256, picture.format) == (sha256, kind) else None
+
     def keep_input(self, path: Path, sha256: str) -> None:
         """Copy an experiment's initial image or mask into the run, so that the folder explains itself when moved.
 

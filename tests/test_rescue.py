@@ -1,5 +1,6 @@
 """A damaged ledger loses what cannot be read, says so, and makes nothing look unpaid that was paid for."""
 
+import csv
 import json
 import random
 import shutil
@@ -28,6 +29,7 @@ from runner.rescue import Rescue, rescue
 from runner.vault import image_path
 
 CLOCK = Clock(now=lambda: 1_000_000_000.0)
+SAMPLE = Path(__file__).parents[1] / "reports" / "sample"
 UNTRIED = 3
 PAGE = 4096
 
@@ -312,3 +314,42 @@ def test_the_command_says_in_numbers_what_was_saved_and_what_was_lost(folder: Ru
         f"60 attempts may have been made and paid for: they are unknown, and sent again by `sweep retry {run} --unknown` alone",
         f"the old ledger is {run}/ledger.damaged-2.sqlite",
     ]
+
+
+# --- no ledger at all --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> RunFolder:
+    """The sample report as it is published: a plan, pictures, a table and a page, and no ledger."""
+    return RunFolder(Path(shutil.copytree(SAMPLE, tmp_path / "sample")))
+
+
+def test_where_there_is_no_ledger_the_table_knows_whose_the_pictures_are(published: RunFolder) -> None:
+    assert rescue(published.path, CLOCK) == Rescue(toll=Toll(restored=36), old=None, needed=True)
+    table = runner.load(published.path)
+    with SAMPLE.joinpath("results.csv").open(newline="") as file:
+        told = {row["cell"]: row["image"] for row in csv.DictReader(file)}
+    assert dict(zip(table["cell"], table["image"], strict=True)) == told
+    assert set(table["outcome"]) == {"made"}
+
+
+def test_what_the_table_says_is_believed_of_pictures_that_are_there_whole_and_of_nothing_else(
+    published: RunFolder,
+) -> None:
+    lines = (published.path / "results.csv").read_text().splitlines(keepends=True)
+    lines[1] = lines[1].replace("images/09/0959", "images/09/../../../0959")
+    lines[2] = lines[2].replace(",made,", ",failed,")
+    lines[4] = lines[4].replace(",made,", ",pending,")
+    (published.path / "results.csv").write_text("".join(lines))
+    gone = next(csv.DictReader([lines[0], lines[3]]))["image"]
+    (published.path / gone).write_bytes(b"something else")
+    assert rescue(published.path, CLOCK).toll == Toll(restored=33, unknown=3)
+
+
+@pytest.mark.parametrize(
+    "table", [b"", b"\xff\xfe", b"cell;outcome\n1;made\n", b"cell,outcome,sample,image\nx,made,one,y.png\n"]
+)
+def test_a_table_that_another_program_rewrote_tells_nothing(published: RunFolder, table: bytes) -> None:
+    (published.path / "results.csv").write_bytes(table)
+    assert rescue(published.path, CLOCK).toll == Toll(unknown=36)
