@@ -36,6 +36,7 @@ parameters:
   width: 256
   height: 256
   num_inference_steps: 21
+  guidance_scale: 1
 axes:
   scheduler: [DDIMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler]
   seed: {{from: 1, to: {CELLS // 3}, step: 1}}

@@ -203,7 +203,7 @@ def test_all_cells_stand_in_one_list_and_come_back(page_of: Path, visit: Visit) 
     expect(page.locator("#viewer")).to_be_visible()
     page.keyboard.press("Escape")
     choose(page, "by", "as in the file")
-    assert words(page, f"{COLUMNS} .label-text") == [DDIM, EULER, LCM]
+    expect(page.locator(f"{COLUMNS} .label-text")).to_have_text([DDIM, EULER, LCM])
 
 
 def test_what_has_no_number_comes_last_in_either_direction(page_of: Path, visit: Visit) -> None:
