@@ -40,7 +40,13 @@ def differing(first: Generation) -> list[Generation]:
     """Three generations of one batch that differ in all that may differ."""
     return [
         first,
-        replace(first, seed=8, prompt="a blue boat", negative_prompt=first.negative_prompt and "grass"),
+        replace(
+            first,
+            seed=8,
+            prompt="a blue boat",
+            negative_prompt=first.negative_prompt and "grass",
+            guidance_scale=first.guidance_scale if first.guidance_scale <= 1 else 2.3,
+        ),
         replace(
             first,
             seed=2**32 - 1,
@@ -75,6 +81,12 @@ def test_a_batch_has_the_picture_of_each_made_alone(engine: DiffusionEngine, mod
         assert furthest(engine.generate_batch(batch), [engine.generate(each) for each in batch]) <= ROUNDING
 
 
+def test_what_is_not_guided_and_what_is_are_not_made_together() -> None:
+    scales = (0.5, 1.0, 1.5, 20.0)
+    keys = [batch_key(replace(PLAIN, guidance_scale=scale)) for scale in scales]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+
+
 def test_a_batch_of_one_is_a_picture_made_alone(engine: DiffusionEngine) -> None:
     assert engine.generate_batch([PLAIN]) == [engine.generate(PLAIN)]
 
@@ -89,7 +101,7 @@ def test_the_same_batch_has_the_same_bytes(engine: DiffusionEngine) -> None:
 @pytest.mark.parametrize("model_id", ["one", "xl"])
 def test_merged_tokens_are_those_of_each_made_alone(engine: DiffusionEngine, model_id: str) -> None:
     merged = replace(PLAIN, model_id=model_id, tomesd=True)
-    batch = [merged, replace(merged, prompt="a blue boat"), replace(merged, prompt="a tree")]
+    batch = [merged, replace(merged, prompt="a blue boat"), replace(merged, prompt="a tree", guidance_scale=12.5)]
     assert furthest(engine.generate_batch(batch), [engine.generate(each) for each in batch]) <= ROUNDING
 
 
@@ -112,3 +124,12 @@ def test_studio_tinys_pictures_differ_by_rounding_alone() -> None:
     subjects = ("a red house", "a blue boat", "a green tree", "a yellow car")
     batch = [replace(asked, prompt=f"{subject}, on the grass", seed=seed) for seed, subject in enumerate(subjects)]
     assert furthest(engine.generate_batch(batch), [engine.generate(each) for each in batch]) <= ROUNDING
+
+
+def test_each_picture_of_a_batch_is_guided_by_its_own_scale() -> None:
+    engine = DiffusionEngine(shipped("models"))
+    asked = replace(PLAIN, model_id="studio-tiny", prompt="a red house, on the grass", width=128, height=128)
+    batch = [replace(asked, guidance_scale=scale, tomesd=True) for scale in (1.1, 5.0, 20.0)]
+    alone = [engine.generate(each) for each in batch]
+    assert furthest(engine.generate_batch(batch), alone) <= ROUNDING
+    assert min(furthest(alone[:1], alone[1:2]), furthest(alone[1:2], alone[2:])) > 20

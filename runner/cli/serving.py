@@ -56,7 +56,7 @@ def serve(
             "--batch",
             min=1,
             max=64,
-            help="Pictures that an engine may make in one go, of waiting requests that agree but for prompts and seeds.",
+            help="Pictures that an engine may make in one go, of requests that wait and agree but in prompt, seed, guidance.",
         ),
     ] = 1,
     key: Annotated[

@@ -1,7 +1,7 @@
 """Which pictures may be made in one call of a pipeline, and which must be made alone.
 
-Prompts, negative prompts, seeds and initial images are a row's own. What a pipeline takes once for all rows must agree: the
-guidance too, which every pipeline here multiplies by. Made alone are those on which other rows of a batch would have more
+Prompts, negative prompts, seeds, initial images and the guidance scale are a row's own. What a pipeline takes once for all
+rows must agree, whether it is guided at all among them. Made alone are those on which other rows of a batch would have more
 influence than rounding has:
 
 - ScoreSdeVeScheduler takes the mean of all rows for the length of its steps;
@@ -30,7 +30,7 @@ def batch_key(generation: Generation) -> Hashable | None:
         generation.width,
         generation.height,
         generation.num_inference_steps,
-        generation.guidance_scale,
+        unguided,
         generation.seed if generation.tomesd else None,
         generation.scheduler,
         generation.loras,

@@ -49,6 +49,7 @@ def denoise(
     if first.endpoint != "text2img":
         arguments["strength"] = first.strength
     try:
+        _guide_each(pipeline, [each.guidance_scale for each in generations])
         with _merged_tokens(pipeline.unet, first), skipping(pipeline):
             decoded = pipeline(
                 prompt=_each([each.prompt for each in generations]),
@@ -68,6 +69,24 @@ def denoise(
             f"{_described(first)}: diffusers refuses this ({error}); change what it names and send it again"
         ) from error
     return _finished(pipeline, decoded, first)
+
+
+def _guide_each(pipeline: Any, scales: Sequence[float]) -> None:
+    """Have a pipeline that was built for this call alone guide each row by a scale of its own.
+
+    diffusers takes one number for all rows, and reads it off the property `guidance_scale` where it multiplies by it. A model
+    that is told the number itself (distilled for guidance) would have to be told each.
+
+    Raises:
+        EngineError: it is such a model, and the scales differ.
+    """
+    if len(set(scales)) == 1:
+        return
+    if pipeline.unet.config.time_cond_proj_dim is not None:
+        raise EngineError("guidance_scale: this model is told one for all pictures of a batch; make each alone")
+    rows = torch.tensor(scales, dtype=pipeline.unet.dtype, device=pipeline.unet.device).view(-1, 1, 1, 1)
+    stock = type(pipeline)
+    pipeline.__class__ = type(stock.__name__, (stock,), {"guidance_scale": property(lambda _: rows)})
 
 
 def _each(values: list[Any]) -> Any:
