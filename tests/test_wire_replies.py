@@ -65,7 +65,7 @@ def test_processing_is_queued_with_its_eta_and_fetch_address() -> None:
 
 
 def test_processing_without_an_id_is_known_by_its_fetch_address() -> None:
-    payload = {"status": "processing", "fetch_result": "https://api.example/api/v1/enterprise/fetch/99/"}
+    payload = {"status": "processing", "fetch_result": " https://api.example/api/v1/enterprise/fetch/99/\n"}
 
     assert answer(202, payload) == Queued(
         remote_id="99", fetch_result="https://api.example/api/v1/enterprise/fetch/99/"

@@ -57,7 +57,7 @@ def answer(status: int, headers: Mapping[str, str], payload: object, *, now: flo
         if word == "success" and outputs:
             return _ready(payload, outputs)
         if word in ("success", "processing") and (remote_id := _identifier(payload)):
-            fetch_result = str(payload.get("fetch_result") or "")
+            fetch_result = str(payload.get("fetch_result") or "").strip()
             return Queued(
                 remote_id=remote_id,
                 eta=seconds(payload.get("eta")),
@@ -251,7 +251,7 @@ def _identifier(payload: Mapping[str, object]) -> str:
         value = int(value)
     if isinstance(value, int | str) and not isinstance(value, bool) and str(value).strip():
         return str(value)
-    return str(payload.get("fetch_result") or "").rstrip("/").rpartition("/")[2]
+    return str(payload.get("fetch_result") or "").strip().rstrip("/").rpartition("/")[2]
 
 
 def _native(remote_id: str) -> int | str:
