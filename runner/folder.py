@@ -6,6 +6,7 @@
     ledger.sqlite       attempts and outcomes
     lock.sqlite         empty; the process that holds its lock is the run's one writer, and writer.json says who that is
     control.json        what the user asks of a run that is under way
+    ratings.json        all ratings that were imported
     images/ thumbnails/ inputs/
     results.csv, report/index.html
 
@@ -36,6 +37,11 @@ class RunFolder:
     """Paths and records of one run."""
 
     path: Path
+
+    @property
+    def ratings_path(self) -> Path:
+        """Where all ratings lie that were imported; not there before the first."""
+        return self.path / "ratings.json"
 
     @property
     def ledger_path(self) -> Path:

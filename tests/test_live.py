@@ -190,6 +190,28 @@ def test_another_plan_in_the_folder_makes_the_page_begin_anew(run: Path, tmp_pat
     assert asyncio.run(told()).kind == "replan"
 
 
+def test_ratings_that_are_imported_make_the_page_begin_anew_with_them(run: Path, tmp_path: Path) -> None:
+    cell = next(iter(RunFolder(run).plan().cells())).digest
+    mark = {"rater": "a" * 16, "cell": cell[:16], "stars": 4, "rejected": False, "note": "", "at": 1}
+    said = {
+        "format": 1,
+        "plan": RunFolder(run).plan().digest,
+        "raters": {"a" * 16: "ann"},
+        "marks": [mark],
+        "duels": [],
+    }
+    (tmp_path / "ann.json").write_text(json.dumps(said))
+
+    async def told() -> Message:
+        async with following(run) as feed:
+            page = Page(feed)
+            await page.hear("status")
+            await asyncio.to_thread(runner.import_ratings, run, [tmp_path / "ann.json"])
+            return await page.hear("replan")
+
+    assert asyncio.run(told()).kind == "replan"
+
+
 def test_looking_on_leaves_a_ledger_that_is_one_file(run: Path) -> None:
     async def told() -> None:
         async with following(run) as feed:

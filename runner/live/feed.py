@@ -76,7 +76,7 @@ class Feed:
     @property
     def planned(self) -> bool:
         """Whether there is a run to show."""
-        return self._glance.edition is not None
+        return bool(self._glance.edition)
 
     @property
     def place(self) -> str:

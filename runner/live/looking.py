@@ -25,13 +25,13 @@ class Glance:
     Attributes:
         cells: digests of the cells that stand otherwise than at the last look.
         busy: whether a process writes to the run.
-        edition: changes when another plan is there; None while there is none.
+        edition: changes when another plan is there, or other ratings; empty while there is no plan.
         note: that the run stopped early and why, in words; empty while it goes on and when nothing is owed.
     """
 
     cells: tuple[str, ...] = ()
     busy: bool = False
-    edition: int | None = None
+    edition: tuple[int, ...] = ()
     note: str = ""
 
 
@@ -47,9 +47,10 @@ class Looker:
 
     def look(self) -> Glance:
         """Return what is new; also where nothing is there yet, or what is there cannot be read just now."""
-        edition = _written(self._folder.path / "plan.json")
-        if edition is None:
+        plan = _file(self._folder.path / "plan.json")
+        if not plan:
             return Glance()
+        edition = (*plan, *_file(self._folder.ratings_path))
         busy = self._folder.busy
         try:
             cells = self._stirred()
@@ -91,10 +92,6 @@ def news(run: Path, digests: Iterable[str]) -> Iterator[Json]:
     with RunFolder(run).reading() as ledger:
         for digest, request, standing in ledger.tried(digests):
             yield told(tile(Placement({}, digest, request), standing))
-
-
-def _written(path: Path) -> int | None:
-    return path.stat().st_mtime_ns if path.is_file() else None
 
 
 def _file(path: Path) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from runner.ballots import load, spelled
 from runner.folder import RunFolder
 from runner.ratings import Ratings, merged
-from runner.verbs.reading import RATINGS, ratings_of, render
+from runner.verbs.reading import ratings_of, render
 
 
 def import_ratings(run: str | Path, files: Iterable[str | Path]) -> Ratings:
@@ -31,6 +31,6 @@ def import_ratings(run: str | Path, files: Iterable[str | Path]) -> Ratings:
     cells = [digest for _, digest in plan.digests()]
     several = [load(Path(file), plan.digest, cells) for file in files]
     together = merged(plan.digest, [ratings_of(folder, plan), *several])
-    folder.write(RATINGS, spelled(together))
+    folder.write(folder.ratings_path.name, spelled(together))
     render(run)
     return together

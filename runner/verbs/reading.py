@@ -21,9 +21,6 @@ from runner.verbs.choosing import chosen
 from runner.verbs.measuring import MEASURED_UNASKED, measure, numbers_of
 from runner.verbs.standing import gists_of, standings_of
 
-RATINGS = "ratings.json"
-"""File of a run in which all ratings lie that were imported."""
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -240,7 +237,7 @@ def render_single(run: str | Path, out: str | Path) -> Path:
 
 def ratings_of(folder: RunFolder, plan: Plan) -> Ratings:
     """Return what was imported into a run and is about cells that its plan still has."""
-    path = folder.path / RATINGS
+    path = folder.ratings_path
     if not path.is_file():
         return Ratings(plan=plan.digest)
     return replace(load_ratings(path, "", (digest for _, digest in plan.digests())), plan=plan.digest)
