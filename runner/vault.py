@@ -71,13 +71,12 @@ class Vault:
     def _checked(self, data: bytes, files: dict[Path, bytes]) -> Picture | ImageError:
         """Decode an image and add the files that are to be written for it."""
         try:
-            image, kind = decode(data)
+            shown, picture = _looked_at(data)
         except ImageError as error:
             return error
-        shown, sha256 = upright(image), digest_bytes(data)
-        files[self.run / image_path(sha256, kind)] = data
-        files[self.run / thumbnail_path(sha256)] = thumbnail(shown)
-        return Picture(sha256=sha256, width=shown.width, height=shown.height, size=len(data), format=kind)
+        files[self.run / image_path(picture.sha256, picture.format)] = data
+        files[self.run / thumbnail_path(picture.sha256)] = thumbnail(shown)
+        return picture
 
     def adopt(self, pictures: Iterable[Picture], earlier: "Vault") -> set[str]:
         """Take pictures from an earlier run; return the digests of those that are here now, on disk and synced.
@@ -124,11 +123,10 @@ class Vault:
         if not DIGEST.fullmatch(sha256) or kind.upper() not in FORMATS:
             return None
         try:
-            data = (self.run / image_path(sha256, kind)).read_bytes()
-            picture = self._checked(data, {})
-        except OSError:
+            _, picture = _looked_at((self.run / image_path(sha256, kind)).read_bytes())
+        except (OSError, ImageError):
             return None
-        return picture if isinstance(picture, Picture) and (picture.sha256, picture.format) == (sha256, kind) else None
+        return picture if (picture.sha256, picture.format) == (sha256, kind) else None
 
     def keep_input(self, path: Path, sha256: str) -> None:
         """Copy an experiment's initial image or mask into the run, so that the folder explains itself when moved.
@@ -161,6 +159,15 @@ class Vault:
                 f"{place}: an initial image or mask of this run is missing; run the experiment file again"
             )
         return place.read_bytes()
+
+
+def _looked_at(data: bytes) -> tuple[Image.Image, Picture]:
+    """Decode image bytes completely; return the image as it is shown, and what is known of it. Raises ImageError."""
+    image, kind = decode(data)
+    shown = upright(image)
+    return shown, Picture(
+        sha256=digest_bytes(data), width=shown.width, height=shown.height, size=len(data), format=kind
+    )
 
 
 def decode(data: bytes) -> tuple[Image.Image, str]:

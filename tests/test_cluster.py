@@ -7,12 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -24,6 +21,7 @@ from runner.cluster.fleet import Fleet, fleet
 from runner.errors import InputError, RunFolderError
 from runner.folder import RunFolder
 from runner.ledger import Ledger
+from runner.vault import image_path
 from runner.verbs import count
 
 CELLS = 60
@@ -41,6 +39,21 @@ axes:
   scheduler: [DDIMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler]
   seed: {{from: 1, to: {CELLS // 3}, step: 1}}
 execution: {{concurrency: 6}}
+"""
+
+BATCH = """
+name: batch
+target: embedded
+parameters:
+  model_id: studio-tiny
+  prompt: a red house, on the grass, blue sky
+  width: 256
+  height: 256
+  num_inference_steps: 21
+  tomesd: no
+axes:
+  seed: {from: 1, to: 6, step: 1}
+execution: {concurrency: 6}
 """
 
 KEY = "a key of one's own"
@@ -203,20 +216,19 @@ def replicas(deployment: str = "engine") -> dict[int, int]:
     return found
 
 
-def answer(client: httpx.Client, url: str, body: Mapping[str, object]) -> dict[str, Any]:
-    """Return the answer to a request once its picture is made."""
-    told = client.post(f"{url}/text2img", json=body).json()
-    until = time.monotonic() + PATIENCE
-    while told["status"] == "processing":
-        assert time.monotonic() < until, told
-        time.sleep(0.2)
-        told = client.post(f"{url}/fetch/{told['id']}", json={}).json()
-    assert told["status"] == "success", told
-    return dict(told)
-
-
-def pixels(picture: bytes) -> np.ndarray:
-    return np.asarray(Image.open(BytesIO(picture)).convert("RGB"), dtype=np.int16)
+def pictures(folder: Path, run: str, *arguments: str) -> dict[str, tuple[int, np.ndarray]]:
+    """Run BATCH; return of each cell how many pictures were made together, and its own."""
+    command = [sys.executable, "-m", "runner", "run", "batch.yaml", "--no-reuse", "--out", run, "--yes", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE)
+    with RunFolder(folder / run).reading() as ledger:
+        standings = ledger.standings()
+    found = {}
+    for placement in RunFolder(folder / run).plan().placements():
+        standing = standings[placement.digest]
+        image = Image.open(folder / run / image_path(standing.pictures[0].sha256))
+        made = standing.answer.get("batch", 1), np.asarray(image.convert("RGB"), dtype=np.int16)
+        found[str(placement.coordinates)] = made
+    return found
 
 
 def kill(process: int) -> None:
@@ -358,18 +370,11 @@ def test_a_front_that_is_killed_leaves_what_was_made_to_the_next(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_replica_makes_what_waits_and_agrees_in_one_go(tmp_path: Path) -> None:
-    body = {"model_id": "studio-tiny", "prompt": "a red house, on the grass, blue sky", "width": 256, "height": 256}
-    body |= {"num_inference_steps": 21, "tomesd": "no", "safety_checker": "no", "enhance_prompt": "no"}
-    seeds = range(1, 7)
-    with (
-        serving(tmp_path, "--cluster", "local", "--batch", "4") as url,
-        httpx.Client(timeout=PATIENCE) as client,
-        ThreadPoolExecutor(len(seeds)) as threads,
-    ):
-        answers = list(threads.map(lambda seed: answer(client, url, body | {"seed": seed}), seeds))
-        drawn = [pixels(client.get(each["output"][0]).content) for each in answers]
-        again = pixels(client.get(answer(client, url, body | {"seed": seeds[-1]})["output"][0]).content)
-    together = sorted(each["meta"].get("batch", 1) for each in answers)
-    assert together[-4:] == [4, 4, 4, 4]
-    assert len({picture.tobytes() for picture in drawn}) == len(seeds)
-    assert np.abs(drawn[-1] - again).max() <= 1
+    (tmp_path / "batch.yaml").write_text(BATCH)
+    with serving(tmp_path, "--cluster", "local", "--batch", "4") as url:
+        together = pictures(tmp_path, "together", "--target", url)
+    alone = pictures(tmp_path, "alone")
+    assert sorted(batch for batch, _ in together.values())[-4:] == [4, 4, 4, 4]
+    assert {batch for batch, _ in alone.values()} == {1}
+    assert len({picture.tobytes() for _, picture in together.values()}) == 6
+    assert max(np.abs(together[place][1] - alone[place][1]).max() for place in alone) <= 1

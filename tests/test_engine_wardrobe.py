@@ -94,6 +94,25 @@ def test_whatever_was_worn_the_models_own_weights_come_back_to_the_bit(dressing:
     assert dressing.layers() == []
 
 
+def test_memory_that_runs_out_half_way_leaves_no_half_of_a_lora_behind(
+    dressing: Dressing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dressing.weights()
+    dressing.wear(*INK)
+    inked = dressing.weights()
+
+    def no_memory() -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dressing.layers()[-1], "merge", no_memory)
+        with pytest.raises(MemoryError):
+            dressing.wear(("ink", 0.3))
+    assert same(dressing.weights(), before)
+    dressing.wear(*INK)
+    assert same(dressing.weights(), inked)
+
+
 def test_a_lora_of_strength_0_changes_nothing_and_nothing_is_computed_for_it(dressing: Dressing) -> None:
     bare = dressing.predicted()
     dressing.wear(*INK)

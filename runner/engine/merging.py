@@ -29,10 +29,14 @@ class Merged:
             for layer in self._layers
             for weights in layer.get_base_layer().parameters(recurse=False)
         ]
-        for weights, before in self._before:
-            weights.data = before.clone()
-        for layer in self._layers:
-            layer.merge()
+        try:
+            for weights, before in self._before:
+                weights.data = before.clone()
+            for layer in self._layers:
+                layer.merge()
+        except BaseException:  # memory that runs out half way would leave half of it in the weights for good
+            self.undo()
+            raise
 
     def undo(self) -> None:
         """Give the layers back the very weights that they had: to subtract what was added would round them."""

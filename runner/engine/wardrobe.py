@@ -18,7 +18,7 @@ class Wardrobe:
     def __init__(self, folder: ModelFolder) -> None:
         self._folder = folder
         self._worn: tuple[str, ...] = ()
-        self._set: tuple[tuple[str, float], ...] = ()
+        self._set: tuple[tuple[str, float], ...] | None = ()
         self._merged: Merged | None = None
 
     def find(self, loras: tuple[tuple[str, float], ...]) -> list[Path]:
@@ -33,6 +33,7 @@ class Wardrobe:
             EngineError: one does not fit; it may be loaded by half, and the model is of no use any more.
         """
         if loras != self._set:
+            self._set = None  # what fails on the way leaves nobody's strengths
             self._undo()
             self._change(pipeline, files, tuple(name for name, _ in loras))
             self._set_strengths(pipeline, [strength for _, strength in loras])
